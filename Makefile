@@ -1,0 +1,56 @@
+# Two commands do everything: `make run` (set-up and the main job) and `make test` (set-up and all tests).
+.DEFAULT_GOAL := help
+.PHONY: help run test test-long lint lock setup ui clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PARSED := dbt_project/target/manifest.json
+DBT_SOURCES := $(shell find dbt_project -path dbt_project/target -prune -o \( -name '*.sql' -o -name '*.yml' \) -print)
+
+# Byte code is compiled once, at install: uncompiled, the imports alone take longer than the job.
+unexport PYTHONDONTWRITEBYTECODE
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+setup: $(INSTALLED) $(PARSED) ## create the environment and parse the dbt project
+
+$(INSTALLED): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	# pip installs only uv, by its entry in the lock; uv is fast and compiles byte code in parallel.
+	awk '/^uv==/ {found = 1} found {print} found && !/\\$$/ {exit}' requirements.lock > $(VENV)/uv.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/uv.lock
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(PARSED): $(INSTALLED) $(DBT_SOURCES)
+	$(BIN)/python -m orchestration.transform.parse
+
+run: setup ## set-up, then the main job on the embedded baseline
+	$(BIN)/warehouse run
+
+test: setup ## set-up, then every test
+	$(BIN)/python -m pytest -m "not long"
+
+test-long: setup ## crash, soak and simulation checks at full count
+	$(BIN)/python -m pytest -m long
+
+lint: setup ## ruff, mypy, import-linter, sqlfluff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
+
+ui: setup ## the Dagster web UI on loopback
+	$(BIN)/warehouse ui
+
+lock: ## pin every dependency with hashes, without index addresses
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements.lock
+
+clean: ## remove the environment and generated files, keep the warehouse's data
+	rm -rf $(VENV) dbt_project/target dbt_project/logs .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,85 @@
+"""Prices per security and session."""
+
+from orchestration.contracts.contract import (
+    DATE,
+    FLOAT,
+    STRING,
+    Column,
+    Comparison,
+    Contract,
+    Reference,
+    RowRule,
+)
+
+_PRICE = {"nullable": True, "minimum": 0, "strict_minimum": True, "unit": "currency per share"}
+
+DAILY_PRICE = Contract(
+    dataset="daily_price",
+    group="market",
+    description=(
+        "One row per security and trading session: prices unadjusted for dividends, in the splits "
+        "of `split_basis`, and the adjusted close as the upstream gave it. Month-end rows hold "
+        "close or adj_close alone."
+    ),
+    known_flaws=(
+        "Yahoo rewrites closes after a split and adjusted closes after every dividend: an "
+        "adj_close is comparable only within one collection."
+    ),
+    key=("ticker", "session_date"),
+    observed_on="session_date",
+    columns=(
+        Column(
+            "ticker",
+            STRING,
+            "Yahoo ticker, as in the registry of securities.",
+            references=Reference("securities", "security_key"),
+        ),
+        Column("session_date", DATE, "Trading session, exchange's date.", not_in_future=True),
+        Column("open", FLOAT, "First price of the session.", **_PRICE),
+        Column("high", FLOAT, "Highest price of the session.", **_PRICE),
+        Column("low", FLOAT, "Lowest price of the session.", **_PRICE),
+        Column("close", FLOAT, "Last price of the session, not dividend-adjusted.", **_PRICE),
+        Column("adj_close", FLOAT, "Close adjusted for splits and dividends.", **_PRICE),
+        Column(
+            "volume", FLOAT, "Shares traded in the session.", nullable=True, minimum=0, unit="shares"
+        ),
+        Column("currency", STRING, "Currency of the prices.", pattern="^[A-Z]{3}$"),
+        Column(
+            "observation_frequency",
+            STRING,
+            "Whether the row is one of a daily history or the last session of a month.",
+            allowed=("daily", "month_end"),
+        ),
+        Column(
+            "split_basis",
+            DATE,
+            "The date in whose splits the prices are stated; empty for an index.",
+            nullable=True,
+        ),
+    ),
+    comparisons=(
+        Comparison("high", "low"),
+        Comparison("high", "open"),
+        Comparison("high", "close"),
+        Comparison("open", "low"),
+        Comparison("close", "low"),
+    ),
+    rules=(
+        RowRule("has_a_price", "critical", "A row holds close or adj_close, a daily row a close."),
+        RowRule("currency_of_security", "critical", "Currency is the security's own."),
+        RowRule("on_trading_session", "critical", "Daily rows fall on the exchange's sessions."),
+        RowRule(
+            "sessions_complete",
+            "critical",
+            "Daily rows cover at least 98% of the exchange's sessions between first and last.",
+        ),
+        RowRule(
+            "no_missing_session", "warning", "No session is missing between a ticker's daily rows."
+        ),
+        RowRule(
+            "jump_explained",
+            "warning",
+            "No close moves more than 50% in a session without a corporate action on that day.",
+        ),
+    ),
+)

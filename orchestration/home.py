@@ -1,0 +1,61 @@
+"""Where things lie under WAREHOUSE_HOME.
+
+Paths only: nothing here reads, writes or decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders of one warehouse. The layout is part of the contract with its users."""
+
+    root: Path
+
+    @property
+    def landing(self) -> Path:
+        """Immutable Parquet batches, one folder a dataset, and the load log."""
+        return self.root / "landing"
+
+    @property
+    def quarantine(self) -> Path:
+        """Rejected batches with their reports, one folder a dataset."""
+        return self.root / "quarantine"
+
+    @property
+    def build(self) -> Path:
+        """The build database, which nobody but a run opens, and what dbt reads beside landing."""
+        return self.root / "build"
+
+    @property
+    def build_database(self) -> Path:
+        """The DuckDB file that dbt writes."""
+        return self.build / "warehouse.duckdb"
+
+    @property
+    def reference(self) -> Path:
+        """The registry, the trading sessions and the load log as Parquet, for dbt."""
+        return self.build / "reference"
+
+    @property
+    def releases(self) -> Path:
+        """Published releases, one folder each."""
+        return self.root / "published" / "releases"
+
+    @property
+    def current(self) -> Path:
+        """Symbolic link to the release that readers see."""
+        return self.root / "published" / "current"
+
+    @property
+    def dagster(self) -> Path:
+        """DAGSTER_HOME: run history and event logs."""
+        return self.root / "dagster"
+
+    @property
+    def write_lock(self) -> Path:
+        """Held by the one process that builds or publishes."""
+        return self.root / ".write.lock"

@@ -1,0 +1,119 @@
+"""The batches themselves."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from orchestration.contracts import CONTRACTS, Contract
+from orchestration.files import write_atomically
+from orchestration.landing.load_log import Assertion, LoadLog
+
+#: A Parquet file without rows in every dataset's folder, so that a dataset without any batch
+#: reads as an empty, typed table.
+SCHEMA_FILE = "schema.parquet"
+
+
+class Landing:
+    """The landing area of one warehouse."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = LoadLog(folder / "load_log")
+
+    def prepare(self) -> None:
+        """Make every dataset readable, whether or not a batch of it ever landed."""
+        for contract in CONTRACTS.values():
+            target = self.folder / contract.dataset / SCHEMA_FILE
+            if not target.exists() or pq.read_schema(target) != contract.landed_schema:
+                write_atomically(
+                    target, lambda path, c=contract: pq.write_table(c.landed_schema.empty_table(), path)
+                )
+
+    def assert_batch(self, contract: Contract, batch: pa.Table) -> Assertion:
+        """Land a batch that has passed its guard, and log the assertion.
+
+        Content that lies there already is not written again; the log gets its line all the same.
+        A crash between the two leaves a file that no line points to, which nobody reads.
+        """
+        batch = in_key_order(contract, batch)
+        batch_id = content_hash(batch)
+        new = not self.path(contract.dataset, batch_id).exists()
+        if new:
+            self._write(contract, batch, batch_id)
+        return self.log.append(
+            contract.dataset,
+            batch_id,
+            source_of(batch),
+            batch.num_rows,
+            cast("pa.Date32Scalar", pc.max(batch[contract.observed_on])).as_py(),
+            new=new,
+        )
+
+    def contains(self, contract: Contract, batch: pa.Table) -> bool:
+        """Whether the same content has landed before, and so has passed its guard."""
+        batch_id = content_hash(in_key_order(contract, batch))
+        return self.path(contract.dataset, batch_id).exists()
+
+    def path(self, dataset: str, batch_id: str) -> Path:
+        """Return where a batch lies."""
+        return self.folder / dataset / f"{batch_id}.parquet"
+
+    def read(self, dataset: str) -> pa.Table:
+        """Return every landed row of a dataset, all batches, in no order."""
+        paths = [self.path(dataset, a.batch_id) for a in self.log.in_effect() if a.dataset == dataset]
+        if not paths:
+            return CONTRACTS[dataset].landed_schema.empty_table()
+        return pa.concat_tables(pq.read_table(path) for path in paths)
+
+    def _write(self, contract: Contract, batch: pa.Table, batch_id: str) -> None:
+        rows = batch.num_rows
+        provenance = {
+            "batch_id": pa.array([batch_id] * rows, pa.string()),
+            "ingested_at": pa.array([datetime.now(UTC)] * rows, pa.timestamp("us", tz="UTC")),
+        }
+        landed = pa.table(
+            [
+                provenance[f.name] if f.name in provenance else batch[f.name]
+                for f in contract.landed_schema
+            ],
+            schema=contract.landed_schema,
+        )
+        write_atomically(
+            self.path(contract.dataset, batch_id),
+            lambda path: pq.write_table(landed, path, compression="zstd"),
+        )
+
+
+def in_key_order(contract: Contract, batch: pa.Table) -> pa.Table:
+    """Return the batch in the order of its key, so that row order is no part of its content."""
+    return batch.sort_by([(name, "ascending") for name in contract.key])
+
+
+def source_of(batch: pa.Table) -> str:
+    """Return the one source of a batch; raises ``ValueError`` when it mixes several."""
+    sources = pc.unique(batch["source"]).to_pylist()
+    if len(sources) != 1:
+        raise ValueError(f"a batch has one source, not {sources}")
+    return str(sources[0])
+
+
+def content_hash(batch: pa.Table) -> str:
+    """Return 32 hex digits over column names, types and values of a batch in key order.
+
+    Hashed as CSV: Arrow's buffers may differ where their values do not.
+    """
+    digest = hashlib.sha256()
+    for column in batch.schema:
+        digest.update(f"{column.name}:{column.type};".encode())
+    sink = pa.BufferOutputStream()
+    pa_csv.write_csv(batch, sink)
+    digest.update(sink.getvalue())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,194 @@
+"""Schema of one line in each registry file.
+
+Fields keep the columns' names. An empty cell is ``None``; a field that may not be empty has no
+default, so a missing source or currency is refused by its own field.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
+_FISCAL_YEAR_END = re.compile(rf"^(?:\d{{1,2}}|last Sunday of) ({'|'.join(MONTHS)})$")
+
+
+def _split(separator: str | None) -> BeforeValidator:
+    def split(cell: object) -> object:
+        return tuple(part.strip() for part in cell.split(separator)) if isinstance(cell, str) else ()
+
+    return BeforeValidator(split)
+
+
+Key = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+SegmentKey = Annotated[str, Field(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+\.[a-z0-9_]+$")]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Text = Annotated[str, Field(min_length=1)]
+Words = Annotated[tuple[Text, ...], _split(None)]
+Listed = Annotated[tuple[Text, ...], _split("|")]
+YesNo = Annotated[bool, BeforeValidator({"yes": True, "no": False}.get)]
+
+
+
+class Entry(BaseModel):
+    """One line of a registry file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def row(self) -> dict[str, Any]:
+        """The entry as plain columns; lists joined by ``|``."""
+        return {
+            name: "|".join(cell) if isinstance(cell, tuple) else cell
+            for name, cell in self.model_dump().items()
+        }
+
+
+class Company(Entry):
+    """A company whose figures are kept. Key: ``company_key``."""
+
+    company_key: Key
+    name: Text
+    cik: int | None = Field(None, gt=0)
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    reporting_currency: Currency
+    fiscal_year_end: Annotated[str, Field(pattern=_FISCAL_YEAR_END.pattern)]
+    peer_group: Literal["subject", "commerce", "cloud", "chips"]
+    results_source: Text
+
+    def row(self) -> dict[str, Any]:
+        """The columns, and the month in which the fiscal year ends."""
+        month = _FISCAL_YEAR_END.match(self.fiscal_year_end)
+        assert month is not None  # the pattern has been checked
+        return super().row() | {"fiscal_year_end_month": MONTHS.index(month[1]) + 1}
+
+
+class Exchange(Entry):
+    """An exchange and the exchange_calendars calendar whose sessions it keeps. Key: MIC."""
+
+    exchange_mic: Annotated[str, Field(pattern=r"^[A-Z]{4}$")]
+    name: Text
+    calendar: Text
+    source: Text
+
+
+class LostSession(Entry):
+    """A session that the calendar lists but that was not held. Key: MIC and date."""
+
+    exchange_mic: Text
+    session_date: date
+    reason: Text
+    source: Text
+
+
+class Security(Entry):
+    """A listed security, index or fund. Key: ``security_key``, its Yahoo ticker."""
+
+    security_key: Annotated[str, Field(pattern=r"^\^?[A-Z0-9.\-=]+$")]
+    company_key: Key | None = None
+    name: Text
+    exchange_mic: Text
+    currency: Currency
+    security_type: Literal["ads", "adr", "ordinary", "common", "etf", "index"]
+    ordinary_shares_per_unit: int | None = Field(None, gt=0)
+    role: Literal["subject", "peer", "benchmark"]
+
+
+class Structure(Entry):
+    """A set of segments or revenue lines that adds up on its own. Key: company and structure."""
+
+    company_key: Key
+    structure: Key
+    name: Text
+    breakdown: Literal["segment", "revenue_line"]
+    adds_up_to: Words = ()
+    first_reported_period: date
+    last_reported_period: date | None = None
+
+
+class Segment(Entry):
+    """A segment, revenue line or part of one, within its structure. Key: ``segment_key``."""
+
+    segment_key: SegmentKey
+    company_key: Key
+    structure: Key
+    name: Text
+    breakdown: Literal["segment", "revenue_line", "subline"]
+    parent_segment_key: SegmentKey | None = None
+    business_line: Key
+    required: YesNo
+    aliases: Listed = ()
+
+
+class MetricEntry(Entry):
+    """What a result row measures. Key: ``metric``."""
+
+    metric: Key
+    measure: Literal["money"]
+    nature: Literal["flow", "stock"]
+    gaap: YesNo
+    definition: Text
+
+
+class Kpi(Entry):
+    """A stated count or percentage. Key: ``kpi``."""
+
+    kpi: Key
+    unit: Text
+    definition: Text
+
+
+class MacroSeries(Entry):
+    """A macroeconomic series. Key: ``series_id``."""
+
+    series_id: Annotated[str, Field(pattern=r"^[A-Z0-9._]+$")]
+    name: Text
+    region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    unit: Text
+    frequency: Literal["daily", "monthly", "quarterly", "annual"]
+    yoy_source: Literal["official series", "computed", "is a growth rate", "none"]
+    official_yoy_series: str | None = None
+    live_upstream: Literal["fred", "worldbank"] | None = None
+    live_series: str | None = None
+    source: Text
+    note: str | None = None
+
+
+class Comparison(Entry):
+    """What stands for "cloud" or "commerce" at a company under a structure.
+
+    ``segment_keys`` holds segments to add up, or ``company:<key>`` for the company's total.
+    """
+
+    comparison: Key
+    company_key: Key
+    structure: Key | None = None
+    segment_keys: Listed
+    in_share: YesNo
+    note: str | None = None
+
+
+class Claim(Entry):
+    """A claim of the investment case and the rule that decides it. Key: ``claim_id``."""
+
+    claim_id: Key
+    statement: Text
+    metric: Key
+    rule: Literal["at_least", "at_most", "equals"]
+    threshold: float
+    unit: Text
+    period: Text
+
+
+class FreshnessLimit(Entry):
+    """How old the newest observation of a dataset may be. Key: ``dataset``."""
+
+    dataset: Key
+    warn_after_days: int = Field(gt=0)
+    error_after_days: int = Field(gt=0)
+    reason: Text
