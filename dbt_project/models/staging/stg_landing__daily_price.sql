@@ -1,5 +1,9 @@
 with counting as (
-    {{ rows_that_count('daily_price', ['ticker', 'session_date']) }}
+    {{ rows_that_count(
+        'daily_price',
+        ['ticker', 'session_date'],
+        prefer="landed.observation_frequency = 'daily'"
+    ) }}
 )
 
 select

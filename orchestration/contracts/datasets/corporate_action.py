@@ -36,7 +36,7 @@ CORPORATE_ACTION = Contract(
             "unit",
             STRING,
             "`<currency> per share` for a dividend, `ratio` for a split.",
-            pattern="^([A-Z]{3} per share|ratio)$",
+            pattern="^(?:[A-Z]{3} per share|ratio)$",
         ),
     ),
     rules=(

@@ -18,8 +18,8 @@ DOCUMENT = Contract(
             STRING,
             "`<company>.<kind>.<period_end>`, then `.a1` for an amendment, `.2` for a further "
             "second-hand source.",
-            pattern=r"^[a-z0-9_]+\.(results|10-k|10-q|20-f|6-k|secondary)\.\d{4}-\d{2}-\d{2}"
-            r"(\.(a\d+|\d+))?$",
+            pattern=r"^[a-z0-9_]+\.(?:results|10-k|10-q|20-f|6-k|secondary)\.\d{4}-\d{2}-\d{2}"
+            r"(?:\.(?:a\d+|\d+))?$",
         ),
         Column(
             "company_key",

@@ -1,0 +1,107 @@
+with prices as (
+    select * from {{ ref('stg_landing__daily_price') }}
+),
+
+splits as (
+    select security_key, ex_date, value as shares_per_old_share
+    from {{ ref('stg_landing__corporate_action') }}
+    where action = 'split'
+),
+
+bases as (
+    select distinct security_key, split_basis
+    from prices
+    where split_basis is not null
+),
+
+later_splits as (
+    select
+        bases.security_key,
+        bases.split_basis,
+        {{ product('splits.shares_per_old_share', 'splits.ex_date') }} as split_factor
+    from bases
+    inner join splits
+        on bases.security_key = splits.security_key and splits.ex_date > bases.split_basis
+    group by bases.security_key, bases.split_basis
+),
+
+calendars as (
+    select 'XNYS' as calendar, calendar_date
+    from {{ source('reference', 'calendar_dates') }}
+    where is_xnys_session
+    union all
+    select 'XHKG' as calendar, calendar_date
+    from {{ source('reference', 'calendar_dates') }}
+    where is_xhkg_session
+),
+
+sessions as (
+    select
+        exchanges.exchange_mic,
+        calendars.calendar_date as session_date,
+        lag(calendars.calendar_date) over (
+            partition by exchanges.exchange_mic
+            order by calendars.calendar_date
+        ) as session_before
+    from {{ source('reference', 'exchanges') }} as exchanges
+    inner join calendars on exchanges.calendar = calendars.calendar
+    left join {{ source('reference', 'lost_sessions') }} as lost
+        on
+            exchanges.exchange_mic = lost.exchange_mic
+            and calendars.calendar_date = lost.session_date
+    where lost.session_date is null
+),
+
+comparable as (
+    select
+        prices.*,
+        coalesce(later_splits.split_factor, 1.0::double) as split_factor,
+        prices.close / coalesce(later_splits.split_factor, 1.0::double) as comparable_close
+    from prices
+    left join later_splits
+        on
+            prices.security_key = later_splits.security_key
+            and prices.split_basis = later_splits.split_basis
+),
+
+with_row_before as (
+    select
+        *,
+        lag(session_date) over daily_rows as date_before,
+        lag(comparable_close) over daily_rows as comparable_close_before
+    from comparable
+    window daily_rows as (
+        partition by security_key, observation_frequency
+        order by session_date
+    )
+)
+
+select
+    with_row_before.security_key,
+    with_row_before.session_date,
+    with_row_before.open,
+    with_row_before.high,
+    with_row_before.low,
+    with_row_before.close,
+    with_row_before.adj_close,
+    with_row_before.volume,
+    with_row_before.currency,
+    case
+        when
+            with_row_before.observation_frequency = 'daily'
+            and with_row_before.date_before = sessions.session_before
+            then
+                with_row_before.comparable_close
+                / nullif(with_row_before.comparable_close_before, 0) - 1
+    end as daily_return,
+    with_row_before.observation_frequency,
+    with_row_before.split_basis,
+    with_row_before.split_factor,
+    with_row_before.source_url
+from with_row_before
+left join {{ ref('dim_security') }} as securities
+    on with_row_before.security_key = securities.security_key
+left join sessions
+    on
+        securities.exchange_mic = sessions.exchange_mic
+        and with_row_before.session_date = sessions.session_date

@@ -1,0 +1,5 @@
+select
+    kpi,
+    unit,
+    definition
+from {{ source('reference', 'kpis') }}

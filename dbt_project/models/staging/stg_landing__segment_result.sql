@@ -1,0 +1,27 @@
+with counting as (
+    {{ rows_that_count(
+        'segment_result',
+        ['document_id', 'segment_key', 'metric', 'period_start', 'period_end', 'currency']
+    ) }}
+)
+
+select
+    document_id,
+    segment_key,
+    metric,
+    period_start,
+    period_end,
+    currency,
+    company_key,
+    structure,
+    breakdown,
+    segment_label,
+    label_printed,
+    period_type,
+    {{ in_millions('value', 'unit') }} as value_millions,
+    {{ in_millions('printed_step', 'unit') }} as printed_step_millions,
+    column_role,
+    locator,
+    note,
+    source_url
+from counting

@@ -1,0 +1,193 @@
+"""Build the warehouse from landing, and publish what was built.
+
+The build leaves a note beside its database saying what it was built from and which checks held;
+publishing believes the note, not the caller, so the two may run in different processes.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from orchestration.files import write_json
+from orchestration.fingerprint import PROJECT, inputs_fingerprint
+from orchestration.home import Home
+from orchestration.landing import Landing
+from orchestration.loading import Loader, newest_by_dataset
+from orchestration.locking import write_lock
+from orchestration.release import CheckRow, Release, current_release, is_current, publish
+from orchestration.settings import settings
+from orchestration.transform import dbt
+from orchestration.transform.dbt import NodeOutcome
+from orchestration.transform.reference import write_load_log
+
+PREVIEW_ROWS = 5
+
+
+class BuildFailed(Exception):
+    """A model or a blocking test failed; the current release stays as it is."""
+
+    def __init__(self, nodes: Sequence[NodeOutcome]) -> None:
+        self.nodes = tuple(nodes)
+        self.failed = tuple(n for n in nodes if not n.passed and n.status != "skipped")
+        super().__init__(
+            "dbt failed:\n  " + "\n  ".join(f"{n.name}: {n.message}" for n in self.failed)
+        )
+
+
+class NothingBuilt(Exception):
+    """There is no whole build to publish."""
+
+
+#: Columns that say what day a row is of, the first that a table has.
+_OBSERVED_ON = (
+    "session_date",
+    "rate_date",
+    "observation_date",
+    "as_of",
+    "event_date",
+    "ex_date",
+    "period_end",
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A built table: its rows, the newest day that one is of, and the first few of them."""
+
+    rows: int
+    newest_observation: str | None
+    preview: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build made: the outcome of every node and the tables by name."""
+
+    nodes: tuple[NodeOutcome, ...]
+    tables: dict[str, Table]
+
+
+def build_models(
+    home: Home,
+    select: Sequence[str] = (),
+    *,
+    on_line: Callable[[str], None] = lambda line: None,
+) -> Built:
+    """Build the models and run their tests; without ``select`` all of them, from nothing.
+
+    Raises:
+        BuildFailed: when a model or a blocking test failed.
+        WarehouseBusy: when another run does not finish in time.
+    """
+    with write_lock(home, settings().lock_timeout_seconds):
+        _note(home).unlink(missing_ok=True)
+        fingerprint = inputs_fingerprint(Landing(home.landing).log)
+        write_load_log(home)
+        nodes = dbt.build(home, select, on_line=on_line)
+        if any(not node.passed for node in nodes):
+            raise BuildFailed(nodes)
+        if not select:
+            tests = [asdict(node) for node in nodes if node.resource_type == "test"]
+            write_json(_note(home), {"inputs_fingerprint": fingerprint, "tests": tests})
+        return Built(tuple(nodes), _tables(home))
+
+
+def publish_build(home: Home) -> tuple[Release, bool]:
+    """Publish the finished build; returns the current release and whether it is new.
+
+    Raises:
+        NothingBuilt: when no whole build stands ready.
+        ReleaseRefused: when a blocking check failed.
+    """
+    with write_lock(home, settings().lock_timeout_seconds):
+        if not _note(home).exists():
+            raise NothingBuilt(f"{home.build} holds no whole build; materialize all models first")
+        note = json.loads(_note(home).read_text(encoding="utf-8"))
+        fingerprint = note["inputs_fingerprint"]
+        current = current_release(home)
+        if current is not None and is_current(home, fingerprint):
+            return current, False
+        landing = Landing(home.landing)
+        release = publish(
+            home,
+            inputs_fingerprint=fingerprint,
+            git_revision=_git_revision(),
+            checks=[*_guard_checks(home), *map(_test_check, note["tests"])],
+            assertions=landing.log.assertions(),
+            newest_observations=newest_by_dataset(landing.log.in_effect()),
+        )
+        return release, True
+
+
+def up_to_date(home: Home) -> bool:
+    """Whether the current release is what a run on today's code, registry and landing would give.
+
+    Cheap: reads the load log and hashes the code.
+    """
+    return is_current(home, inputs_fingerprint(Landing(home.landing).log))
+
+
+def _guard_checks(home: Home) -> list[CheckRow]:
+    return [
+        CheckRow(
+            asset=f"landing.{report.dataset}",
+            check=f"{outcome.column} {outcome.expectation}",
+            severity="error" if outcome.severity == "critical" else "warn",
+            passed=outcome.passed,
+            observed=outcome.line() if not outcome.passed else f"{report.rows} rows",
+        )
+        for report in Loader(home).reports()
+        for outcome in report.outcomes
+    ]
+
+
+def _test_check(test: dict[str, Any]) -> CheckRow:
+    node = NodeOutcome(**test)
+    return CheckRow(
+        asset="dbt",
+        check=node.name,
+        severity="warn" if node.status == "warn" else "error",
+        passed=node.status == "pass",
+        observed=f"{node.failures} failing rows",
+    )
+
+
+def _tables(home: Home) -> dict[str, Table]:
+    import duckdb
+
+    with duckdb.connect(str(home.build_database), read_only=True) as connection:
+        names = connection.execute(
+            "select schema_name, table_name from duckdb_tables() where not internal order by all"
+        ).fetchall()
+        return {name: _table(connection, f'"{schema}"."{name}"') for schema, name in names}
+
+
+def _table(connection: Any, quoted: str) -> Table:
+    cursor = connection.execute(f"select * from {quoted} limit {PREVIEW_ROWS}")  # noqa: S608
+    columns = [column[0] for column in cursor.description]
+    preview = tuple(dict(zip(columns, row, strict=True)) for row in cursor.fetchall())
+    observed_on = next((name for name in _OBSERVED_ON if name in columns), "null")
+    ((rows, newest),) = connection.execute(
+        f"select count(*), max({observed_on})::varchar from {quoted}"  # noqa: S608
+    ).fetchall()
+    return Table(rows, newest, preview)
+
+
+def _note(home: Home) -> Any:
+    return home.build / "built.json"
+
+
+def _git_revision() -> str | None:
+    """The revision of the code, marked when the checkout has changes; null outside a checkout."""
+    git = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return git.stdout.strip() or None

@@ -1,0 +1,283 @@
+"""The ``warehouse`` command.
+
+Each command imports what it needs when it runs: start-up is most of what a short command costs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from orchestration.run import RunSummary
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="The Alibaba warehouse: fill it, look at it, query it.",
+    pretty_exceptions_enable=False,
+)
+out = Console()
+err = Console(stderr=True)
+
+
+class Format(StrEnum):
+    """How ``warehouse query`` writes its answer."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+@app.command()
+def run(
+    select: Annotated[
+        list[str] | None,
+        typer.Option(help="Land only these sources (Dagster selection, such as group:macro)."),
+    ] = None,
+) -> None:
+    """Land the sources, build all models, publish a release."""
+    from orchestration.build import up_to_date
+    from orchestration.settings import warehouse_home
+
+    home = warehouse_home()
+    if up_to_date(home):
+        _say_up_to_date()
+        return
+    from orchestration.run import run_everything
+
+    with out.status("starting") as status:
+        summary = run_everything(
+            home, select or (), on_line=lambda line: status.update(line.splitlines()[0][:100])
+        )
+    _print_summary(summary)
+    if not summary.succeeded:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status() -> None:
+    """Say what is published, how fresh it is and what waits in quarantine."""
+    from rich.table import Table
+
+    from orchestration.build import up_to_date
+    from orchestration.quality.quarantine import Quarantine
+    from orchestration.reader import connect
+    from orchestration.release import releases
+    from orchestration.settings import warehouse_home
+
+    home = warehouse_home()
+    published = Table("release", "current", "tables", "rows", "checks", "MB", title="Releases")
+    for release in releases(home):
+        manifest = release.manifest
+        published.add_row(
+            release.release_id,
+            "yes" if release.is_current else "",
+            str(len(manifest.tables)),
+            f"{sum(table.rows for table in manifest.tables.values()):,}",
+            f"{manifest.checks.passed} passed, {manifest.checks.warned} warned",
+            f"{manifest.bytes / 1e6:.1f}",
+        )
+    out.print(published)
+    if published.row_count == 0:
+        out.print("Nothing is published yet: `warehouse run` does it.")
+        return
+    fresh = Table("dataset", "newest observation", "age in days", "status", title="Freshness")
+    with connect(home.root) as connection:
+        rows = connection.execute(
+            "select dataset, newest_observation, age_days, status from ops.freshness order by all"
+        ).fetchall()
+    for row in rows:
+        fresh.add_row(*("" if cell is None else str(cell) for cell in row))
+    out.print(fresh)
+    waiting = len(Quarantine(home.quarantine).entries())
+    out.print(f"{waiting} batches in quarantine" + (": `warehouse quarantine`" if waiting else ""))
+    if not up_to_date(home):
+        out.print("Inputs, code or registry have changed since: `warehouse run` publishes them.")
+
+
+@app.command()
+def rollback(
+    release: Annotated[str | None, typer.Argument(help="Default: the one before.")] = None,
+) -> None:
+    """Make an earlier release the current one."""
+    from orchestration.release import rollback as switch_back
+    from orchestration.settings import warehouse_home
+
+    out.print(f"current release: {switch_back(warehouse_home(), release).release_id}")
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="A statement; the release is opened read-only.")],
+    format: Annotated[Format, typer.Option(help="How to write the answer.")] = Format.table,
+) -> None:
+    """Ask the current release a question in SQL."""
+    import duckdb
+
+    from orchestration.reader import connect
+    from orchestration.settings import warehouse_home
+
+    with connect(warehouse_home().root) as connection:
+        try:
+            answer = connection.execute(sql)
+            columns = [column[0] for column in answer.description or ()]
+            rows = answer.fetchall()
+        except duckdb.Error as error:
+            raise UserError(str(error)) from error
+    _write_answer(columns, rows, format)
+
+
+@app.command()
+def quarantine(
+    entry: Annotated[str | None, typer.Argument(help="An entry to show, as the list names it.")] = None,
+) -> None:
+    """List the rejected batches, or show one with its failing rows."""
+    from rich.table import Table
+
+    from orchestration.quality.quarantine import Quarantine
+    from orchestration.settings import warehouse_home
+
+    store = Quarantine(warehouse_home().quarantine)
+    if entry is None:
+        listed = Table("entry", "source", "rows", "rejected at (UTC)", "first reason")
+        for found in store.entries():
+            report = found.report
+            listed.add_row(
+                found.entry_id,
+                report.source,
+                str(report.rows),
+                f"{report.checked_at:%Y-%m-%d %H:%M}",
+                report.failures[0].line() if report.failures else "",
+            )
+        out.print(listed if listed.row_count else "Nothing is in quarantine.")
+        return
+    shown = store.entry(entry)
+    out.print(f"[bold]{shown.entry_id}[/bold]: {shown.folder}", highlight=False)
+    for outcome in shown.report.failures:
+        out.print(f"\n{outcome.check}: {outcome.line()}", highlight=False)
+        if outcome.failing_rows:
+            rows = Table(*outcome.failing_rows[0], title=f"first {len(outcome.failing_rows)} rows")
+            for row in outcome.failing_rows:
+                rows.add_row(*(cell or "" for cell in row.values()))
+            out.print(rows)
+    out.print("\nMend the source and load it again; the entry may then be deleted.")
+
+
+@app.command()
+def ui(
+    host: Annotated[str, typer.Option(help="Loopback unless you say otherwise.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option()] = 3000,
+) -> None:
+    """Open the Dagster web UI on this warehouse."""
+    from orchestration.fingerprint import PROJECT
+    from orchestration.run import prepare_dagster_home
+    from orchestration.settings import warehouse_home
+
+    home = warehouse_home()
+    prepare_dagster_home(home)
+    # Runs that the UI launches work on the same warehouse, wherever it was started.
+    os.environ["WAREHOUSE_HOME"] = str(home.root)
+    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "true"
+    dagster = os.path.join(os.path.dirname(sys.executable), "dagster")
+    command = [dagster, "dev", "--workspace", str(PROJECT / "workspace.yaml")]
+    os.execv(dagster, [*command, "--host", host, "--port", str(port)])
+
+
+class UserError(Exception):
+    """Something the user can mend; shown without a traceback."""
+
+
+def _say_up_to_date() -> None:
+    from orchestration.release import current_release
+    from orchestration.settings import warehouse_home
+
+    current = current_release(warehouse_home())
+    assert current is not None  # up to date with it
+    out.print(
+        "Nothing has changed since the current release: inputs, code and registry are the same.\n"
+        f"current release: {current.release_id}"
+    )
+
+
+def _print_summary(summary: RunSummary) -> None:
+    from rich.table import Table
+
+    table = Table("asset", "rows", "newest", "checks", "seconds")
+    for position in (1, 4):
+        table.columns[position].justify = "right"
+    for asset in summary.assets:
+        if asset.asset.startswith(("staging/", "intermediate/")):
+            continue  # views without rows of their own
+        table.add_row(
+            asset.asset,
+            "" if asset.rows is None else f"{asset.rows:,}",
+            asset.newest_observation or "",
+            _checks(asset.checks_passed, asset.checks_warned, asset.checks_failed),
+            "" if asset.seconds is None else f"{asset.seconds:.2f}",
+        )
+    out.print(table)
+    for failure in summary.failures:
+        err.print(f"[red]failed:[/red] {failure}", highlight=False)
+    if summary.release_id:
+        news = "new release" if summary.release_is_new else "unchanged release"
+        out.print(f"{news}: {summary.release_id}")
+    else:
+        err.print("No release was published; what was current before still is.")
+
+
+def _checks(passed: int, warned: int, failed: int) -> str:
+    parts = ((passed, "passed"), (warned, "warned"), (failed, "[red]failed[/red]"))
+    return ", ".join(f"{count} {word}" for count, word in parts if count)
+
+
+def _write_answer(columns: list[str], rows: list[tuple[object, ...]], format: Format) -> None:
+    import csv
+    import json
+
+    if format is Format.json:
+        answer = [dict(zip(columns, row, strict=True)) for row in rows]
+        print(json.dumps(answer, default=str, ensure_ascii=False, indent=2))
+    elif format is Format.csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(columns)
+        writer.writerows(rows)
+    else:
+        out.print(_as_table(columns, rows))
+
+
+def _as_table(columns: list[str], rows: list[tuple[object, ...]]) -> Table:
+    from rich.table import Table
+
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    return table
+
+
+def main() -> None:
+    """Run the command; a mistake of the user's is one message, not a traceback."""
+    from pydantic import ValidationError
+
+    from orchestration.locking import WarehouseBusy
+    from orchestration.registry import RegistryError
+    from orchestration.release import NoSuchRelease
+
+    mistakes = (UserError, WarehouseBusy, RegistryError, NoSuchRelease, ValidationError)
+    try:
+        app()
+    except (*mistakes, KeyError, FileNotFoundError, ValueError) as mistake:
+        message = mistake.args[0] if isinstance(mistake, KeyError) else mistake
+        err.print(f"[red]error:[/red] {message}", highlight=False)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

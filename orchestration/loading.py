@@ -1,0 +1,122 @@
+"""Guard and land one batch: the one way into the warehouse.
+
+Every source comes through :func:`load`, whether it runs in a Dagster asset or from the command
+line. What a batch must fulfil is in its contract; how it is stored is landing's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from orchestration.contracts import Contract
+from orchestration.files import write_json
+from orchestration.fingerprint import guard_fingerprint
+from orchestration.home import Home
+from orchestration.landing import Assertion, Landing
+from orchestration.landing.store import content_hash, in_key_order
+from orchestration.quality.guard import Guard, SchemaMismatch, conform
+from orchestration.quality.quarantine import Entry, Quarantine
+from orchestration.quality.report import GuardReport
+from orchestration.registry import Registry, load_registry
+
+
+class BatchRejected(Exception):
+    """A batch broke its contract and lies in quarantine; nothing landed was touched."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        first = entry.report.failures
+        super().__init__(
+            f"{entry.report.dataset}: batch of {entry.report.rows} rows from "
+            f"{entry.report.source} is in quarantine as {entry.entry_id}:\n  "
+            + "\n  ".join(outcome.line() for outcome in first)
+            + f"\nsee `warehouse quarantine {entry.entry_id}`"
+        )
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A batch that stands in landing, its assertion and what the guard said of it."""
+
+    assertion: Assertion
+    report: GuardReport
+
+
+@dataclass
+class Loader:
+    """Loads batches into one warehouse."""
+
+    home: Home
+    registry: Registry = field(default_factory=load_registry)
+    today: date = field(default_factory=lambda: datetime.now(UTC).date())
+
+    def __post_init__(self) -> None:
+        self.landing = Landing(self.home.landing)
+        self.landing.prepare()
+        self.quarantine = Quarantine(self.home.quarantine)
+        self._guard = Guard(self.registry, self.landing.read, self.today)
+
+    def load(self, contract: Contract, frame: pd.DataFrame) -> Loaded:
+        """Check a batch and land it, or put it whole into quarantine.
+
+        Content that has passed today's rules before is not checked again.
+
+        Raises:
+            BatchRejected: naming the columns, rows and expectations that failed.
+        """
+        report = self._earlier_report(contract, frame)
+        batch: pa.Table | None
+        if report is not None:
+            batch = conform(contract, frame)
+        else:
+            batch, report = self._guard.check(contract, frame)
+            if batch is None or not report.passed:
+                raise BatchRejected(self.quarantine.add(frame, report))
+        assertion = self.landing.assert_batch(contract, batch)
+        self._keep_report(contract, assertion.batch_id, report)
+        return Loaded(assertion, report)
+
+    def reports(self) -> list[GuardReport]:
+        """Return the reports of the batches in effect, in the order of the load log."""
+        kept = (self._read_report(a.dataset, a.batch_id) for a in self.landing.log.in_effect())
+        return [report for _, report in filter(None, kept)]
+
+    def _earlier_report(self, contract: Contract, frame: pd.DataFrame) -> GuardReport | None:
+        try:
+            batch = in_key_order(contract, conform(contract, frame))
+        except SchemaMismatch:
+            return None
+        kept = self._read_report(contract.dataset, content_hash(batch))
+        if kept is None or kept[0] != guard_fingerprint():
+            return None
+        return kept[1]
+
+    def _keep_report(self, contract: Contract, batch_id: str, report: GuardReport) -> None:
+        content = {"rules": guard_fingerprint(), "report": report.to_json()}
+        write_json(self._report_path(contract.dataset, batch_id), content)
+
+    def _read_report(self, dataset: str, batch_id: str) -> tuple[str, GuardReport] | None:
+        path = self._report_path(dataset, batch_id)
+        if not path.exists():
+            return None
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return content["rules"], GuardReport.from_json(content["report"])
+
+    def _report_path(self, dataset: str, batch_id: str) -> Any:
+        return self.landing.path(dataset, batch_id).with_suffix(".report.json")
+
+
+def newest_by_dataset(assertions: Iterable[Assertion]) -> dict[str, date]:
+    """Return the newest observation of each dataset that has any."""
+    newest: dict[str, date] = {}
+    for assertion in assertions:
+        day = newest.get(assertion.dataset, assertion.newest_observation)
+        newest[assertion.dataset] = max(day, assertion.newest_observation)
+    return newest

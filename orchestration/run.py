@@ -1,0 +1,176 @@
+"""One run of the Dagster job from the command line, in this process."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from orchestration.home import Home
+from orchestration.locking import write_lock
+from orchestration.settings import settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+_DAGSTER_YAML = "telemetry:\n  enabled: false\n"
+
+
+@dataclass(frozen=True)
+class AssetRow:
+    """What a run did to one asset; ``rows`` and ``newest_observation`` where it has any."""
+
+    asset: str
+    rows: int | None = None
+    newest_observation: str | None = None
+    checks_passed: int = 0
+    checks_warned: int = 0
+    checks_failed: int = 0
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """The outcome of a run: one row per asset, and the reasons it failed, if it did."""
+
+    succeeded: bool
+    assets: tuple[AssetRow, ...]
+    failures: tuple[str, ...]
+    release_id: str | None
+    release_is_new: bool
+
+
+def prepare_dagster_home(home: Home) -> None:
+    """Make DAGSTER_HOME, telemetry switched off, and tell this process of it."""
+    home.dagster.mkdir(parents=True, exist_ok=True)
+    configuration = home.dagster / "dagster.yaml"
+    if not configuration.exists():
+        configuration.write_text(_DAGSTER_YAML, encoding="utf-8")
+    os.environ["DAGSTER_HOME"] = str(home.dagster)
+
+
+def run_everything(
+    home: Home, select: Sequence[str] = (), on_line: Callable[[str], None] = lambda line: None
+) -> RunSummary:
+    """Run the main job, or the part of it that ``select`` names with what follows from it.
+
+    ``select`` is Dagster's asset selection syntax. Models and release are always whole: what is
+    selected decides which sources are landed.
+
+    Raises:
+        WarehouseBusy: when another run does not finish in time.
+        ValueError: when ``select`` matches no asset.
+    """
+    home.root.mkdir(parents=True, exist_ok=True)
+    prepare_dagster_home(home)
+    with write_lock(home, settings().lock_timeout_seconds):
+        import dagster as dg
+
+        from orchestration.definitions import defs
+
+        told = dg.Definitions.merge(defs, dg.Definitions(loggers={"progress": _progress(on_line)}))
+        with dg.DagsterInstance.get() as instance:
+            result = told.resolve_job_def("everything").execute_in_process(
+                instance=instance,
+                # Named, or Dagster's own logger writes every event to the screen.
+                run_config={"loggers": {"progress": {}}},
+                raise_on_error=False,
+                asset_selection=_selected(told, select) if select else None,
+            )
+            return _summary(result)
+
+
+def _selected(defs: dg.Definitions, select: Sequence[str]) -> list[dg.AssetKey]:
+    import dagster as dg
+
+    graph = defs.resolve_asset_graph()
+    keys: set[dg.AssetKey] = set()
+    for text in select:
+        found = dg.AssetSelection.from_string(text).resolve(graph)
+        if not found:
+            raise ValueError(f"--select {text!r} matches no asset")
+        keys |= found
+    # A release is whole: the models are built together and published together.
+    always = dg.AssetSelection.all() - dg.AssetSelection.key_prefixes(["baseline"])
+    return sorted((keys | always.resolve(graph)) & graph.executable_asset_keys)
+
+
+def _progress(on_line: Callable[[str], None]) -> dg.LoggerDefinition:
+    import dagster as dg
+
+    class Tell(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if line := _line(record):
+                on_line(line)
+
+    @dg.logger(description="Tells the command line what the run is doing.")
+    def progress(_: dg.InitLoggerContext) -> logging.Logger:
+        logger = logging.Logger("progress", logging.INFO)
+        logger.addHandler(Tell())
+        return logger
+
+    return progress
+
+
+def _line(record: logging.LogRecord) -> str | None:
+    meta: dict[str, Any] = getattr(record, "dagster_meta", {})
+    event = meta.get("dagster_event")
+    if event is None:
+        return str(meta.get("orig_message") or "")
+    if event.event_type_value == "STEP_START":
+        return f"{event.step_key} ..."
+    return None
+
+
+def _summary(result: dg.ExecuteInProcessResult) -> RunSummary:
+    import dagster as dg
+
+    assets: dict[str, AssetRow] = {}
+    failures: list[str] = []
+    release: dict[str, Any] = {}
+    for event in result.all_events:
+        if event.is_step_materialization:
+            found = event.step_materialization_data.materialization
+            name = found.asset_key.to_user_string()
+            plain = {key: value.value for key, value in found.metadata.items()}
+            if name == "release":
+                release = plain
+            row = assets.get(name, AssetRow(name))
+            assets[name] = replace(
+                row,
+                rows=plain.get("dagster/row_count"),
+                newest_observation=plain.get("newest_observation"),
+                seconds=plain.get("seconds"),
+            )
+        elif event.event_type_value == "ASSET_CHECK_EVALUATION":
+            check = event.asset_check_evaluation_data
+            name = check.asset_key.to_user_string()
+            row = assets.get(name, AssetRow(name))
+            warned = not check.passed and check.severity == dg.AssetCheckSeverity.WARN
+            assets[name] = replace(
+                row,
+                checks_passed=row.checks_passed + check.passed,
+                checks_warned=row.checks_warned + warned,
+                checks_failed=row.checks_failed + (not check.passed and not warned),
+            )
+        elif event.is_step_failure:
+            failures.append(_reason(event))
+    return RunSummary(
+        succeeded=result.success,
+        assets=tuple(assets.values()),
+        failures=tuple(failures),
+        release_id=release.get("release"),
+        release_is_new=bool(release.get("new")),
+    )
+
+
+def _reason(event: dg.DagsterEvent) -> str:
+    failure = event.step_failure_data
+    if failure.user_failure_data and failure.user_failure_data.description:
+        return f"{event.step_key}: {failure.user_failure_data.description}"
+    error = failure.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return f"{event.step_key}: {error.message.strip() if error else event.message}"

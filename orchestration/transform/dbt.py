@@ -1,0 +1,158 @@
+"""dbt in this process: parse once, build many times.
+
+dbt takes seconds to import, so it is imported when it runs and not before. A build is told its
+warehouse by the environment variable that the dbt profile reads.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.files import write_json
+from orchestration.fingerprint import DBT_PROJECT, dbt_fingerprint
+from orchestration.home import Home
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+TARGET = DBT_PROJECT / "target"
+MANIFEST = TARGET / "manifest.json"
+_PARSED_FROM = TARGET / "parsed_from.json"
+_FLAGS = (
+    "--project-dir", str(DBT_PROJECT),
+    "--profiles-dir", str(DBT_PROJECT),
+    "--no-use-colors",
+    "--log-level", "none",
+    "--log-level-file", "none",
+)  # fmt: skip
+
+
+class DbtFailed(RuntimeError):
+    """dbt could not run at all; a failed model or test is an outcome, not this."""
+
+
+@dataclass(frozen=True)
+class NodeOutcome:
+    """What became of one model or test.
+
+    ``failures`` counts the rows that broke a test; ``seconds`` is its wall time.
+    """
+
+    unique_id: str
+    resource_type: str
+    name: str
+    status: str
+    seconds: float
+    message: str
+    failures: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether the model was built or the test held."""
+        return self.status in ("success", "pass", "warn", "no-op")
+
+
+def ensure_parsed() -> Path:
+    """Parse the dbt project unless it stands parsed as it is; returns the manifest's path.
+
+    Raises:
+        DbtFailed: with dbt's message when the project does not parse.
+    """
+    if not (MANIFEST.exists() and _parsed_from() == dbt_fingerprint()):
+        with _home_in_environment(Home(Path("data").resolve())):
+            _invoke(None, "parse", "--target-path", str(TARGET), "--log-path", str(TARGET))
+        write_json(_PARSED_FROM, dbt_fingerprint())
+    return MANIFEST
+
+
+def build(
+    home: Home,
+    select: Sequence[str] = (),
+    *,
+    unit_tests: bool = False,
+    on_line: Callable[[str], None] = lambda line: None,
+) -> list[NodeOutcome]:
+    """Build the models and run their tests; without ``select`` everything, from nothing.
+
+    ``on_line`` is told each line that dbt would print.
+
+    Raises:
+        DbtFailed: when dbt could not run.
+    """
+    ensure_parsed()
+    home.build.mkdir(parents=True, exist_ok=True)
+    if not select:
+        for leftover in home.build.glob("*.duckdb*"):
+            leftover.unlink()
+    target = str(home.build / "dbt")
+    arguments = ["build", "--target-path", target, "--log-path", target]
+    if select:
+        arguments += ["--select", *select]
+    if not unit_tests:
+        arguments += ["--exclude-resource-type", "unit_test"]
+    with _home_in_environment(home):
+        results = _invoke(on_line, *arguments)
+    return [_outcome(result) for result in results]
+
+
+def _invoke(on_line: Callable[[str], None] | None, *arguments: str) -> Any:
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    def tell(event: Any) -> None:
+        if on_line and event.info.level in ("info", "warn", "error") and event.info.msg:
+            on_line(event.info.msg)
+
+    manifest = None if arguments[0] == "parse" else _manifest()
+    try:
+        outcome = dbtRunner(manifest=manifest, callbacks=[tell]).invoke([*arguments, *_FLAGS])
+    finally:
+        # dbt keeps the database open, and with it the lock, for as long as the process lives.
+        DuckDBConnectionManager.close_all_connections()
+    if outcome.exception is not None:
+        raise DbtFailed(str(outcome.exception)) from outcome.exception
+    return outcome.result
+
+
+@cache
+def _manifest() -> Manifest:
+    """The parsed project, as dbt itself keeps it between runs."""
+    from dbt.contracts.graph.manifest import Manifest
+
+    return Manifest.from_msgpack((TARGET / "partial_parse.msgpack").read_bytes())
+
+
+def _parsed_from() -> str | None:
+    return json.loads(_PARSED_FROM.read_text()) if _PARSED_FROM.exists() else None
+
+
+def _outcome(result: Any) -> NodeOutcome:
+    return NodeOutcome(
+        unique_id=result.node.unique_id,
+        resource_type=str(result.node.resource_type),
+        name=result.node.name,
+        status=str(result.status),
+        seconds=result.execution_time,
+        message=result.message or "",
+        failures=result.failures or 0,
+    )
+
+
+@contextmanager
+def _home_in_environment(home: Home) -> Iterator[None]:
+    before = os.environ.get("WAREHOUSE_HOME")
+    os.environ["WAREHOUSE_HOME"] = str(home.root)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["WAREHOUSE_HOME"]
+        else:
+            os.environ["WAREHOUSE_HOME"] = before

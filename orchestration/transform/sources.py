@@ -1,0 +1,110 @@
+"""The dbt sources, made from the dataset contracts so that the two cannot drift apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import yaml
+
+from orchestration.contracts import CONTRACTS, PROVENANCE, Contract
+from orchestration.files import write_atomically
+from orchestration.fingerprint import DBT_PROJECT
+from orchestration.registry import load_registry
+from orchestration.transform.reference import FLAGGED, LOAD_LOG_SCHEMA
+
+SOURCES = DBT_PROJECT / "models" / "staging" / "_landing__sources.yml"
+_HEADER = "# Made from the dataset contracts by `make sources`; edit those.\n"
+
+
+def sources_yaml() -> str:
+    """Return the text of the sources file."""
+    content = {"version": 2, "sources": [_landing(), _reference()]}
+    return _HEADER + yaml.safe_dump(content, sort_keys=False, width=100, allow_unicode=True)
+
+
+def write_sources() -> None:
+    """Write the sources file where it has changed."""
+    text = sources_yaml()
+    if not SOURCES.exists() or SOURCES.read_text(encoding="utf-8") != text:
+        write_atomically(SOURCES, lambda path: path.write_text(text, encoding="utf-8") and None)
+
+
+def _landing() -> dict[str, Any]:
+    return {
+        "name": "landing",
+        "description": "Immutable batches that have passed their guard, all assertions of each key.",
+        "config": {
+            "meta": {
+                "external_location": "read_parquet('landing/{name}/*.parquet', union_by_name=true)"
+            }
+        },
+        "tables": [_table(contract) for contract in CONTRACTS.values()],
+    }
+
+
+def _table(contract: Contract) -> dict[str, Any]:
+    flaws = f" Known flaws: {contract.known_flaws}" if contract.known_flaws else ""
+    columns = (*contract.columns, *PROVENANCE)
+    return {
+        "name": contract.dataset,
+        "description": contract.description + flaws,
+        "columns": [
+            {
+                "name": column.name,
+                "description": column.description,
+                "data_type": sql_type(column.type),
+            }
+            for column in columns
+        ],
+        "data_tests": [
+            {
+                "keeps_contract": {
+                    "name": f"landing_{contract.dataset}_keeps_contract",
+                    "arguments": {
+                        "key": ["batch_id", *contract.key],
+                        "required": [c.name for c in columns if not c.nullable],
+                        "allowed": {c.name: list(c.allowed) for c in columns if c.allowed},
+                    },
+                }
+            }
+        ],
+    }
+
+
+def _reference() -> dict[str, Any]:
+    tables = load_registry().tables()
+    schemas = {name: table.schema for name, table in tables.items()}
+    schemas["calendar_dates"] = pa.schema(
+        [("calendar_date", pa.date32()), *((column, pa.bool_()) for column in FLAGGED)]
+    )
+    schemas["load_log"] = LOAD_LOG_SCHEMA
+    return {
+        "name": "reference",
+        "description": "The registry's files, trading days and the load log, as the run wrote them.",
+        "config": {
+            "meta": {"external_location": "read_parquet('build/reference/{name}.parquet')"}
+        },
+        "tables": [
+            {
+                "name": name,
+                "columns": [{"name": f.name, "data_type": sql_type(f.type)} for f in schema],
+            }
+            for name, schema in schemas.items()
+        ],
+    }
+
+
+def sql_type(arrow: pa.DataType) -> str:
+    """Return the name that DuckDB and Spark both know an Arrow type by."""
+    if pa.types.is_decimal(arrow):
+        return f"decimal({arrow.precision},{arrow.scale})"
+    names = {
+        pa.string(): "string",
+        pa.date32(): "date",
+        pa.float64(): "double",
+        pa.bool_(): "boolean",
+        pa.int32(): "int",
+        pa.int64(): "bigint",
+    }
+    return names.get(arrow, "timestamp")
