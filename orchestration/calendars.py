@@ -29,7 +29,8 @@ def sessions(registry: Registry, exchange_mic: str) -> pd.DatetimeIndex:
         for closed in registry.entries(LostSession)
         if closed.exchange_mic == exchange_mic
     ]
-    return calendar(exchange.calendar).sessions.drop(lost, errors="ignore")
+    held: pd.DatetimeIndex = calendar(exchange.calendar).sessions.drop(lost, errors="ignore")
+    return held
 
 
 @cache

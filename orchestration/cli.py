@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -70,16 +71,18 @@ def status() -> None:
     from orchestration.build import up_to_date
     from orchestration.quality.quarantine import Quarantine
     from orchestration.reader import connect
-    from orchestration.release import releases
+    from orchestration.release import current_release, releases
     from orchestration.settings import warehouse_home
 
     home = warehouse_home()
     published = Table("release", "current", "tables", "rows", "checks", "MB", title="Releases")
+    newest = current_release(home)
+    current = newest.release_id if newest else None
     for release in releases(home):
         manifest = release.manifest
         published.add_row(
             release.release_id,
-            "yes" if release.is_current else "",
+            "yes" if release.release_id == current else "",
             str(len(manifest.tables)),
             f"{sum(table.rows for table in manifest.tables.values()):,}",
             f"{manifest.checks.passed} passed, {manifest.checks.warned} warned",
@@ -137,7 +140,9 @@ def query(
 
 @app.command()
 def quarantine(
-    entry: Annotated[str | None, typer.Argument(help="An entry to show, as the list names it.")] = None,
+    entry: Annotated[
+        str | None, typer.Argument(help="An entry to show, as the list names it.")
+    ] = None,
 ) -> None:
     """List the rejected batches, or show one with its failing rows."""
     from rich.table import Table
@@ -186,7 +191,7 @@ def ui(
     # Runs that the UI launches work on the same warehouse, wherever it was started.
     os.environ["WAREHOUSE_HOME"] = str(home.root)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "true"
-    dagster = os.path.join(os.path.dirname(sys.executable), "dagster")
+    dagster = str(Path(sys.executable).parent / "dagster")
     command = [dagster, "dev", "--workspace", str(PROJECT / "workspace.yaml")]
     os.execv(dagster, [*command, "--host", host, "--port", str(port)])
 

@@ -10,7 +10,9 @@ from typing import Any
 from uuid import uuid4
 
 
-def write_atomically(target: Path, write: Callable[[Path], None], *, replace: bool = True) -> bool:
+def write_atomically(
+    target: Path, write: Callable[[Path], object], *, replace: bool = True
+) -> bool:
     """Write to a temporary name beside ``target``, sync it and give it its name.
 
     With ``replace=False`` an existing target is kept and ``False`` returned: of several writers
@@ -39,7 +41,7 @@ def write_json(target: Path, content: Any, *, replace: bool = True) -> bool:
     """Write ``content`` as JSON, atomically; see :func:`write_atomically`."""
     text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
     return write_atomically(
-        target, lambda path: path.write_text(text, encoding="utf-8") and None, replace=replace
+        target, lambda path: path.write_text(text, encoding="utf-8"), replace=replace
     )
 
 

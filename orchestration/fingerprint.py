@@ -43,9 +43,7 @@ def dbt_fingerprint() -> str:
 @cache
 def _code() -> bytes:
     packages = "\n".join(f"{name} {version(name)}" for name in PACKAGES)
-    return _hash(
-        [packages.encode(), *_files([*PACKAGE.rglob("*"), *_dbt_sources()])]
-    ).encode()
+    return _hash([packages.encode(), *_files([*PACKAGE.rglob("*"), *_dbt_sources()])]).encode()
 
 
 def _dbt_sources() -> Iterator[Path]:

@@ -14,7 +14,7 @@ from orchestration.files import write_json
 from orchestration.home import Home
 
 
-class WarehouseBusy(RuntimeError):  # noqa: N818
+class WarehouseBusy(RuntimeError):
     """Another process holds the write lock."""
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-class NoRelease(LookupError):  # noqa: N818
+class NoRelease(LookupError):
     """Nothing has been published yet."""
 
 

@@ -105,13 +105,12 @@ def _progress(on_line: Callable[[str], None]) -> dg.LoggerDefinition:
             if line := _line(record):
                 on_line(line)
 
-    @dg.logger(description="Tells the command line what the run is doing.")
     def progress(_: dg.InitLoggerContext) -> logging.Logger:
         logger = logging.Logger("progress", logging.INFO)
         logger.addHandler(Tell())
         return logger
 
-    return progress
+    return dg.LoggerDefinition(progress, description="Tells the command line what a run does.")
 
 
 def _line(record: logging.LogRecord) -> str | None:
@@ -134,7 +133,7 @@ def _summary(result: dg.ExecuteInProcessResult) -> RunSummary:
         if event.is_step_materialization:
             found = event.step_materialization_data.materialization
             name = found.asset_key.to_user_string()
-            plain = {key: value.value for key, value in found.metadata.items()}
+            plain: dict[str, Any] = {key: value.value for key, value in found.metadata.items()}
             if name == "release":
                 release = plain
             row = assets.get(name, AssetRow(name))

@@ -13,8 +13,8 @@ from dagster_dbt import (
 )
 
 from orchestration.assets.baseline import baseline_key
-from orchestration.assets.reference import CALENDAR_DATES, REGISTRY
 from orchestration.assets.checks import markdown_table
+from orchestration.assets.reference import CALENDAR_DATES, REGISTRY
 from orchestration.build import BuildFailed, Table, build_models
 from orchestration.fingerprint import DBT_PROJECT
 from orchestration.settings import warehouse_home
@@ -115,6 +115,8 @@ def _events(
                 asset_key=spec.asset_key,
                 check_name=spec.name,
                 passed=node.status == "pass",
-                severity=dg.AssetCheckSeverity.ERROR if spec.blocking else dg.AssetCheckSeverity.WARN,
+                severity=dg.AssetCheckSeverity.ERROR
+                if spec.blocking
+                else dg.AssetCheckSeverity.WARN,
                 metadata={"failing rows": node.failures, "message": node.message},
             )

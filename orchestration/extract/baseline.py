@@ -37,7 +37,7 @@ def read(dataset: str, schema: pa.Schema, folder: Path = FOLDER) -> pd.DataFrame
         )
     except pa.ArrowInvalid as error:
         raise ValueError(f"{path.name}: {error}") from error
-    frame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     frame["source"] = "baseline"
     if "source_url" not in frame:
         documents = pd.read_csv(folder / "document.csv", dtype=str).set_index("document_id")
@@ -47,4 +47,4 @@ def read(dataset: str, schema: pa.Schema, folder: Path = FOLDER) -> pd.DataFrame
             if not field.nullable:
                 raise ValueError(f"{path.name}: has no column {field.name}")
             frame[field.name] = pd.Series(None, index=frame.index, dtype=pd.ArrowDtype(field.type))
-    return frame[schema.names]
+    return frame.loc[:, schema.names]

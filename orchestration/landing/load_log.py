@@ -76,9 +76,7 @@ class LoadLog:
         Two logs with the same batches in this order read the same, whatever was asserted between.
         """
         newest = {(a.dataset, a.batch_id): a for a in self.assertions()}
-        return sorted(
-            newest.values(), key=lambda a: (a.dataset, SOURCE_RANK[a.source], a.sequence)
-        )
+        return sorted(newest.values(), key=lambda a: (a.dataset, SOURCE_RANK[a.source], a.sequence))
 
     def _file(self, sequence: int) -> Path:
         return self.folder / f"{sequence:010d}.json"

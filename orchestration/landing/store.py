@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -33,9 +34,8 @@ class Landing:
         for contract in CONTRACTS.values():
             target = self.folder / contract.dataset / SCHEMA_FILE
             if not target.exists() or pq.read_schema(target) != contract.landed_schema:
-                write_atomically(
-                    target, lambda path, c=contract: pq.write_table(c.landed_schema.empty_table(), path)
-                )
+                empty = contract.landed_schema.empty_table()
+                write_atomically(target, partial(pq.write_table, empty))
 
     def assert_batch(self, contract: Contract, batch: pa.Table) -> Assertion:
         """Land a batch that has passed its guard, and log the assertion.
@@ -68,7 +68,9 @@ class Landing:
 
     def read(self, dataset: str) -> pa.Table:
         """Return every landed row of a dataset, all batches, in no order."""
-        paths = [self.path(dataset, a.batch_id) for a in self.log.in_effect() if a.dataset == dataset]
+        paths = [
+            self.path(dataset, a.batch_id) for a in self.log.in_effect() if a.dataset == dataset
+        ]
         if not paths:
             return CONTRACTS[dataset].landed_schema.empty_table()
         return pa.concat_tables(pq.read_table(path) for path in paths)

@@ -103,9 +103,7 @@ def _keys(contract: Contract) -> Iterator[Planned]:
         )
 
 
-def _values(
-    column: Column, in_key: bool, registry: Registry, today: date
-) -> Iterator[Planned]:
+def _values(column: Column, in_key: bool, registry: Registry, today: date) -> Iterator[Planned]:
     name = column.name
     if not column.nullable and not in_key:
         yield Planned(
@@ -150,7 +148,9 @@ def _values(
         reference = column.references
         keys = sorted(registry.keys(reference.registry, reference.key))
         expectation = (
-            gxe.ExpectColumnValuesToMatchRegex(column=name, regex=_listed(keys, reference.separator))
+            gxe.ExpectColumnValuesToMatchRegex(
+                column=name, regex=_listed(keys, reference.separator)
+            )
             if reference.separator
             else gxe.ExpectColumnValuesToBeInSet(column=name, value_set=keys)
         )
@@ -193,7 +193,10 @@ def validate(
     for plan, result in zip(planned, _in_order(planned, outcome.results), strict=True):
         if _raised(result.exception_info or {}):
             raise RuntimeError(f"{dataset}: {plan.column}: {plan.words}: {result.exception_info}")
-        yield plan, Result(bool(result.success), list(result.result.get("unexpected_index_list") or []))
+        yield (
+            plan,
+            Result(bool(result.success), list(result.result.get("unexpected_index_list") or [])),
+        )
 
 
 def _raised(info: dict[str, Any]) -> bool:

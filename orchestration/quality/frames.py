@@ -12,5 +12,5 @@ def checked_frame(batch: pa.Table) -> pd.DataFrame:
         column.cast(pa.float64()) if pa.types.is_decimal(column.type) else column
         for column in batch.columns
     ]
-    frame = pa.table(arrays, names=batch.column_names).to_pandas(date_as_object=False)
-    return frame.reset_index(drop=True)
+    frame: pd.DataFrame = pa.table(arrays, names=batch.column_names).to_pandas(date_as_object=False)
+    return frame

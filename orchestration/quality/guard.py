@@ -49,9 +49,7 @@ class Guard:
             outcomes = (_schema_outcome(), *self._expect(contract, batch))
         except SchemaMismatch as mismatch:
             batch, outcomes = None, mismatch.outcomes
-        return batch, GuardReport(
-            contract.dataset, source, len(frame), datetime.now(UTC), outcomes
-        )
+        return batch, GuardReport(contract.dataset, source, len(frame), datetime.now(UTC), outcomes)
 
     def _expect(self, contract: Contract, batch: pa.Table) -> Iterator[CheckOutcome]:
         from orchestration.quality import expectations
@@ -132,7 +130,9 @@ def _typed(series: pd.Series[Any], expected: pa.DataType) -> pa.Array:
 
 
 def _schema_outcome(
-    column: str = "(all)", expectation: str = "columns and types are the contract's", detail: str = ""
+    column: str = "(all)",
+    expectation: str = "columns and types are the contract's",
+    detail: str = "",
 ) -> CheckOutcome:
     return CheckOutcome("schema", expectation, column, "critical", not detail, detail=detail)
 

@@ -42,7 +42,7 @@ class Quarantine:
         content = sink.getvalue()
         digest = hashlib.sha256(content).hexdigest()[:12]
         folder = self.folder / report.dataset / digest
-        write_atomically(folder / "batch.parquet", lambda path: path.write_bytes(content) and None)
+        write_atomically(folder / "batch.parquet", lambda path: path.write_bytes(content))
         # The report goes last: an entry without one is not listed.
         write_json(folder / "report.json", report.to_json())
         return Entry(f"{report.dataset}/{digest}", folder, report)

@@ -64,16 +64,25 @@ def reconcile(
     )
     tables["difference"] = tables["segments"] - tables["consolidated"]
     required = _required(registry)
-    tables["status"] = [
-        "incomplete"
-        if not required[t.company_key, t.structure] <= t.printed
-        else "no_total"
-        if pd.isna(t.consolidated)
-        else "adds_up"
-        if abs(t.difference) <= t.allowed + _NOISE
-        else "differs"
-        for t in tables.itertuples()
-    ]
+    complete = pd.Series(
+        [
+            required[key] <= printed
+            for key, printed in zip(
+                zip(tables["company_key"], tables["structure"], strict=True),
+                tables["printed"],
+                strict=True,
+            )
+        ],
+        index=tables.index,
+        dtype=bool,
+    )
+    agrees = tables["difference"].abs() <= tables["allowed"] + _NOISE
+    tables["status"] = (
+        pd.Series("differs", index=tables.index)
+        .mask(agrees, "adds_up")
+        .mask(tables["consolidated"].isna(), "no_total")
+        .mask(~complete, "incomplete")
+    )
     keep = ["segments", "consolidated", "difference", "allowed", "status"]
     return tables[["document_id", "structure", *_PERIOD, *keep]]
 

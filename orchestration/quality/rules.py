@@ -127,9 +127,7 @@ def document_known(frame: pd.DataFrame, context: RuleContext) -> tuple[BoolSerie
     """The document has landed, and is of the row's company."""
     documents = context.landed("document")
     company = dict(
-        zip(
-            documents["document_id"].to_pylist(), documents["company_key"].to_pylist(), strict=True
-        )
+        zip(documents["document_id"].to_pylist(), documents["company_key"].to_pylist(), strict=True)
     )
     unknown = frame["company_key"] != frame["document_id"].map(company)
     return unknown, f"land first: {_some(sorted(set(frame.loc[unknown, 'document_id'])))}"
@@ -220,12 +218,13 @@ def _absent(ticker: str, rows: pd.DataFrame, context: RuleContext) -> pd.Datetim
     if held is None:
         return pd.DatetimeIndex([])
     first, last = rows["session_date"].min(), rows["session_date"].max()
-    return held[(held >= first) & (held <= last)].difference(pd.DatetimeIndex(rows["session_date"]))
+    between: pd.DatetimeIndex = held[(held >= first) & (held <= last)]
+    return between.difference(pd.DatetimeIndex(rows["session_date"]))
 
 
 def _after_gaps(rows: pd.DataFrame, absent: pd.DatetimeIndex) -> list[int]:
     days = pd.DatetimeIndex(rows["session_date"])
-    return [rows.index[position] for position in set(days.searchsorted(absent))]
+    return [int(rows.index[int(position)]) for position in set(days.searchsorted(absent))]
 
 
 def _pairs(rows: pd.DataFrame, left: str, right: str) -> str:

@@ -21,7 +21,9 @@ _FISCAL_YEAR_END = re.compile(rf"^(?:\d{{1,2}}|last Sunday of) ({'|'.join(MONTHS
 
 def _split(separator: str | None) -> BeforeValidator:
     def split(cell: object) -> object:
-        return tuple(part.strip() for part in cell.split(separator)) if isinstance(cell, str) else ()
+        return (
+            tuple(part.strip() for part in cell.split(separator)) if isinstance(cell, str) else ()
+        )
 
     return BeforeValidator(split)
 
@@ -33,7 +35,6 @@ Text = Annotated[str, Field(min_length=1)]
 Words = Annotated[tuple[Text, ...], _split(None)]
 Listed = Annotated[tuple[Text, ...], _split("|")]
 YesNo = Annotated[bool, BeforeValidator({"yes": True, "no": False}.get)]
-
 
 
 class Entry(BaseModel):

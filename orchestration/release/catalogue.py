@@ -20,7 +20,7 @@ KEPT_RELEASES = 7
 LOCK_TIMEOUT_SECONDS = 10.0
 
 
-class NoSuchRelease(LookupError):  # noqa: N818
+class NoSuchRelease(LookupError):
     """The release asked for is not there."""
 
 

@@ -44,7 +44,7 @@ CONTENT_SCHEMAS = ("core", "marts")
 PUBLISHED_SCHEMAS = (*CONTENT_SCHEMAS, "ops")
 
 
-class ReleaseRefused(RuntimeError):  # noqa: N818
+class ReleaseRefused(RuntimeError):
     """Nothing was published; the message says why."""
 
 

@@ -52,10 +52,8 @@ def write_load_log(home: Home) -> int:
 
 
 def _write(home: Home, name: str, table: pa.Table) -> int:
-    write_atomically(
-        home.reference / f"{name}.parquet", lambda path: pq.write_table(table, path)
-    )
-    return table.num_rows
+    write_atomically(home.reference / f"{name}.parquet", lambda path: pq.write_table(table, path))
+    return int(table.num_rows)
 
 
 def _load_log(landing: Landing) -> pa.Table:

@@ -27,13 +27,13 @@ def write_sources() -> None:
     """Write the sources file where it has changed."""
     text = sources_yaml()
     if not SOURCES.exists() or SOURCES.read_text(encoding="utf-8") != text:
-        write_atomically(SOURCES, lambda path: path.write_text(text, encoding="utf-8") and None)
+        write_atomically(SOURCES, lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def _landing() -> dict[str, Any]:
     return {
         "name": "landing",
-        "description": "Immutable batches that have passed their guard, all assertions of each key.",
+        "description": "Immutable batches that passed their guard: all assertions of each key.",
         "config": {
             "meta": {
                 "external_location": "read_parquet('landing/{name}/*.parquet', union_by_name=true)"
@@ -81,10 +81,8 @@ def _reference() -> dict[str, Any]:
     schemas["load_log"] = LOAD_LOG_SCHEMA
     return {
         "name": "reference",
-        "description": "The registry's files, trading days and the load log, as the run wrote them.",
-        "config": {
-            "meta": {"external_location": "read_parquet('build/reference/{name}.parquet')"}
-        },
+        "description": "The registry, trading days and the load log, as the run wrote them.",
+        "config": {"meta": {"external_location": "read_parquet('build/reference/{name}.parquet')"}},
         "tables": [
             {
                 "name": name,

@@ -129,8 +129,13 @@ def pdd_revenue(kind: str, quality: str, value: int) -> tuple[pd.DataFrame, pd.D
 def test_an_official_print_counts_over_a_second_hand_one(home: Home, official_first: bool) -> None:
     loader = Loader(home)
     for dataset in ("document", "company_result"):
-        loader.load(contract_for(dataset), baseline.read(dataset, contract_for(dataset).batch_schema))
-    prints = [pdd_revenue("secondary", "secondary", 110000), pdd_revenue("results", "official", 109876)]
+        loader.load(
+            contract_for(dataset), baseline.read(dataset, contract_for(dataset).batch_schema)
+        )
+    prints = [
+        pdd_revenue("secondary", "secondary", 110000),
+        pdd_revenue("results", "official", 109876),
+    ]
     for document, figure in reversed(prints) if official_first else prints:
         loader.load(contract_for("document"), document)
         loader.load(contract_for("company_result"), figure)
@@ -150,7 +155,7 @@ def test_a_rejected_batch_goes_to_quarantine_whole_and_touches_nothing(home: Hom
     loader = Loader(home)
     loader.load(MACRO, observation(4.0))
     bad = pd.concat([observation(4.1), observation(4.2)], ignore_index=True)
-    with pytest.raises(BatchRejected, match="no key .* stands twice: 2 failing rows"):
+    with pytest.raises(BatchRejected, match=r"no key .* stands twice: 2 failing rows"):
         loader.load(MACRO, bad)
     assert len(loader.landing.log.assertions()) == 1
     assert [row[3] for row in served(home)] == [4.0]

@@ -23,7 +23,9 @@ def test_the_dbt_sources_are_those_the_contracts_make() -> None:
 
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=list(CONTRACTS))
 def test_sources_and_contract_have_the_same_columns_and_types(contract: Contract) -> None:
-    (landing,) = (s for s in yaml.safe_load(SOURCES.read_text())["sources"] if s["name"] == "landing")
+    (landing,) = (
+        s for s in yaml.safe_load(SOURCES.read_text())["sources"] if s["name"] == "landing"
+    )
     (table,) = (t for t in landing["tables"] if t["name"] == contract.dataset)
     declared = {column["name"]: column["data_type"] for column in table["columns"]}
     assert declared == {f.name: sql_type(f.type) for f in contract.landed_schema}

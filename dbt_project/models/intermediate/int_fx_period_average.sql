@@ -24,11 +24,11 @@ with per_period as (
     left join {{ ref('int_fx_daily') }} as rates
         on
             periods.currency = rates.currency
-            and rates.rate_date <= periods.period_end
-            and rates.rate_date >= least(
+            and periods.period_end >= rates.rate_date
+            and least(
                 coalesce(periods.period_start, periods.period_end),
                 {{ add_days('periods.period_end', -longest_pause_days) }}
-            )
+            ) <= rates.rate_date
     group by periods.period_start, periods.period_end, periods.currency
 ),
 
@@ -37,7 +37,7 @@ judged as (
         period_start,
         period_end,
         currency,
-        sum_of_units_per_usd / nullif(rate_days, 0) as average_units_per_usd,
+        sum_of_units_per_usd,
         rate_days,
         closing_units_per_usd,
         closing_rate_date,
@@ -52,10 +52,10 @@ select
     period_start,
     period_end,
     currency,
-    case
-        when reaches_the_end and covers_the_start then average_units_per_usd
-    end as average_units_per_usd,
     rate_days,
+    case
+        when reaches_the_end and covers_the_start then sum_of_units_per_usd / nullif(rate_days, 0)
+    end as average_units_per_usd,
     case when reaches_the_end then closing_units_per_usd end as closing_units_per_usd,
     case when reaches_the_end then closing_rate_date end as closing_rate_date
 from judged

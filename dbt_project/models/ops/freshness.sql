@@ -1,5 +1,7 @@
 with newest as (
-    select dataset, max(newest_observation) as newest_observation
+    select
+        dataset,
+        max(newest_observation) as newest_observation
     from {{ source('reference', 'load_log') }}
     group by dataset
 ),

@@ -11,7 +11,18 @@ from orchestration.contracts.contract import (
     RowRule,
 )
 
-_PRICE = {"nullable": True, "minimum": 0, "strict_minimum": True, "unit": "currency per share"}
+
+def _price(name: str, description: str) -> Column:
+    return Column(
+        name,
+        FLOAT,
+        description,
+        nullable=True,
+        unit="currency per share",
+        minimum=0,
+        strict_minimum=True,
+    )
+
 
 DAILY_PRICE = Contract(
     dataset="daily_price",
@@ -35,13 +46,18 @@ DAILY_PRICE = Contract(
             references=Reference("securities", "security_key"),
         ),
         Column("session_date", DATE, "Trading session, exchange's date.", not_in_future=True),
-        Column("open", FLOAT, "First price of the session.", **_PRICE),
-        Column("high", FLOAT, "Highest price of the session.", **_PRICE),
-        Column("low", FLOAT, "Lowest price of the session.", **_PRICE),
-        Column("close", FLOAT, "Last price of the session, not dividend-adjusted.", **_PRICE),
-        Column("adj_close", FLOAT, "Close adjusted for splits and dividends.", **_PRICE),
+        _price("open", "First price of the session."),
+        _price("high", "Highest price of the session."),
+        _price("low", "Lowest price of the session."),
+        _price("close", "Last price of the session, not dividend-adjusted."),
+        _price("adj_close", "Close adjusted for splits and dividends."),
         Column(
-            "volume", FLOAT, "Shares traded in the session.", nullable=True, minimum=0, unit="shares"
+            "volume",
+            FLOAT,
+            "Shares traded in the session.",
+            nullable=True,
+            minimum=0,
+            unit="shares",
         ),
         Column("currency", STRING, "Currency of the prices.", pattern="^[A-Z]{3}$"),
         Column(

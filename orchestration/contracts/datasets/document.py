@@ -9,7 +9,7 @@ DOCUMENT = Contract(
         "One row per publication: a results release is one document, whether read as PDF or as "
         "exhibit 99.1 of the 6-K."
     ),
-    known_flaws="`reported_on` is empty where unknown: such documents take no part in as-of queries.",
+    known_flaws="`reported_on` is empty where unknown: such documents take no part in as-of.",
     key=("document_id",),
     observed_on="period_end",
     columns=(

@@ -1,13 +1,21 @@
 """Stated counts, percentages and share counts."""
 
-from orchestration.contracts.contract import AMOUNT, DATE, STRING, Column, Contract, Reference, RowRule
+from orchestration.contracts.contract import (
+    AMOUNT,
+    DATE,
+    STRING,
+    Column,
+    Contract,
+    Reference,
+    RowRule,
+)
 from orchestration.contracts.datasets._results import COMPANY_KEY, DOCUMENT_ID
 
 KPI = Contract(
     dataset="kpi",
     group="segments",
     description="One row per company, indicator, day and document: the number as stated.",
-    known_flaws="A floor where the qualifier says `more than`; share counts before 2024 are rounded.",
+    known_flaws="`more than` marks a floor; share counts before 2024 are rounded.",
     key=("company_key", "kpi", "as_of", "document_id"),
     observed_on="as_of",
     columns=(

@@ -34,5 +34,7 @@ MACRO_OBSERVATION = Contract(
         Column("unit", STRING, "Unit of the value."),
     ),
     comparisons=(Comparison("vintage_date", "observation_date"),),
-    rules=(RowRule("unit_of_series", "critical", "Unit is the one the registry gives the series."),),
+    rules=(
+        RowRule("unit_of_series", "critical", "Unit is the one the registry gives the series."),
+    ),
 )

@@ -36,7 +36,9 @@ SEGMENT_RESULT = Contract(
         DOCUMENT_ID,
         COMPANY_KEY,
         Column(
-            "structure", STRING, "Segment structure, as in the registry of the company's structures."
+            "structure",
+            STRING,
+            "Segment structure, as in the registry of the company's structures.",
         ),
         Column(
             "breakdown",

@@ -3,13 +3,18 @@ with prices as (
 ),
 
 splits as (
-    select security_key, ex_date, value as shares_per_old_share
+    select
+        security_key,
+        ex_date,
+        value as shares_per_old_share
     from {{ ref('stg_landing__corporate_action') }}
     where action = 'split'
 ),
 
 bases as (
-    select distinct security_key, split_basis
+    select distinct
+        security_key,
+        split_basis
     from prices
     where split_basis is not null
 ),
@@ -21,16 +26,20 @@ later_splits as (
         {{ product('splits.shares_per_old_share', 'splits.ex_date') }} as split_factor
     from bases
     inner join splits
-        on bases.security_key = splits.security_key and splits.ex_date > bases.split_basis
+        on bases.security_key = splits.security_key and bases.split_basis < splits.ex_date
     group by bases.security_key, bases.split_basis
 ),
 
 calendars as (
-    select 'XNYS' as calendar, calendar_date
+    select
+        'XNYS' as calendar,
+        calendar_date
     from {{ source('reference', 'calendar_dates') }}
     where is_xnys_session
     union all
-    select 'XHKG' as calendar, calendar_date
+    select
+        'XHKG' as calendar,
+        calendar_date
     from {{ source('reference', 'calendar_dates') }}
     where is_xhkg_session
 ),
@@ -86,6 +95,10 @@ select
     with_row_before.adj_close,
     with_row_before.volume,
     with_row_before.currency,
+    with_row_before.observation_frequency,
+    with_row_before.split_basis,
+    with_row_before.split_factor,
+    with_row_before.source_url,
     case
         when
             with_row_before.observation_frequency = 'daily'
@@ -93,11 +106,7 @@ select
             then
                 with_row_before.comparable_close
                 / nullif(with_row_before.comparable_close_before, 0) - 1
-    end as daily_return,
-    with_row_before.observation_frequency,
-    with_row_before.split_basis,
-    with_row_before.split_factor,
-    with_row_before.source_url
+    end as daily_return
 from with_row_before
 left join {{ ref('dim_security') }} as securities
     on with_row_before.security_key = securities.security_key

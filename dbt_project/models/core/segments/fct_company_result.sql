@@ -24,7 +24,7 @@ with prints as (
 
 placed as (
     select
-        prints.*,
+        *,
         row_number() over (
             partition by company_key, metric, period_start, period_end
             order by {{ oldest_print_first() }}

@@ -10,7 +10,7 @@ with latest_vintage as (
 months as (
     select
         *,
-        date_trunc('month', observation_date)::date as month
+        date_trunc('month', observation_date)::date as month -- noqa: RF04
     from latest_vintage
     qualify row_number() over (
         partition by series_id, date_trunc('month', observation_date)
@@ -54,18 +54,18 @@ select
     levels.unit,
     levels.observation_date,
     levels.vintage_date,
+    levels.yoy_source,
+    levels.source_url,
     case levels.yoy_source
         when 'is a growth rate' then levels.value
         when 'official series' then official.value
         when 'computed' then 100 * (levels.value / nullif(year_before.value, 0) - 1)
     end as yoy_percent,
-    levels.yoy_source,
     case levels.yoy_source
         when 'official series' then official.series_id
         when 'none' then null
         else levels.series_id
-    end as yoy_series_id,
-    levels.source_url
+    end as yoy_series_id
 from levels
 left join levels as official
     on

@@ -276,7 +276,12 @@ benchmark_levels as (
         end as index_value,
         case when security_type = 'index' then 0 else chain_number end as chain_number
     from indexes
-    where security_key in ('{{ benchmarks.values() | join("', '") }}')
+    where
+        security_key in (
+            {% for key in benchmarks.values() -%}
+                '{{ key }}'{{ ',' if not loop.last }}
+            {% endfor -%}
+        )
 ),
 
 benchmark_days as (
@@ -299,7 +304,8 @@ pairs as (
         own.session_date,
         own.chain_number,
         of_month.benchmark_key,
-        own.total_return_index / nullif(coalesce(of_day.index_value, of_month.index_value), 0) as ratio,
+        own.total_return_index
+        / nullif(coalesce(of_day.index_value, of_month.index_value), 0) as ratio,
         coalesce(of_day.chain_number, of_month.chain_number) as benchmark_chain_number
     from indexes as own
     inner join benchmark_months as of_month
@@ -318,26 +324,13 @@ against as (
         security_key,
         session_date,
         benchmark_key,
-        ratio / nullif(first_value(ratio) over since_first_common, 0) as relative,
-        first_value(session_date) over since_first_common as since
+        ratio / nullif(first_value(ratio) over since_first_common, 0) as growth_ratio,
+        first_value(session_date) over since_first_common as first_common
     from pairs
     window since_first_common as (
         partition by security_key, chain_number, benchmark_key, benchmark_chain_number
         order by session_date
     )
-),
-
-side_by_side as (
-    select
-        security_key,
-        session_date,
-        {% for name, key in benchmarks.items() -%}
-            max(case when benchmark_key = '{{ key }}' then relative end) as relative_to_{{ name }},
-            max(case when benchmark_key = '{{ key }}' then since end)
-                as relative_to_{{ name }}_since{{ ',' if not loop.last }}
-        {% endfor -%}
-    from against
-    group by security_key, session_date
 )
 
 select
@@ -360,16 +353,19 @@ select
     ) as return_since_trough_percent,
     measured.trough_date,
     {% for name in benchmarks -%}
-        round(side_by_side.relative_to_{{ name }}, 8) as relative_to_{{ name }},
-        side_by_side.relative_to_{{ name }}_since,
+        round({{ name }}.growth_ratio, 8) as relative_to_{{ name }},
+        {{ name }}.first_common as relative_to_{{ name }}_since,
     {% endfor -%}
     indexes.source_url
 from indexes
+{% for name, key in benchmarks.items() -%}
+    left join against as {{ name }}
+        on
+            indexes.security_key = {{ name }}.security_key
+            and indexes.session_date = {{ name }}.session_date
+            and {{ name }}.benchmark_key = '{{ key }}'
+{% endfor -%}
 left join measured
     on
         indexes.security_key = measured.security_key
         and indexes.session_date = measured.session_date
-left join side_by_side
-    on
-        indexes.security_key = side_by_side.security_key
-        and indexes.session_date = side_by_side.session_date

@@ -40,13 +40,36 @@ consolidated as (
         period_end,
         max(period_start) filter (where metric = 'revenue') as period_start,
         max(currency) filter (where metric = 'revenue') as currency,
-        {%- for metric in [
-            'revenue', 'operating_income', 'net_income', 'adjusted_ebita', 'operating_cash_flow',
-            'capital_expenditure', 'free_cash_flow', 'cash_and_investments',
-            'ai_related_product_revenue', 'share_repurchase'
-        ] %}
-        max(value_millions) filter (where metric = '{{ metric }}') as {{ metric }},
-        {%- endfor %}
+        max(value_millions) filter (
+            where metric = 'revenue'
+        ) as revenue,
+        max(value_millions) filter (
+            where metric = 'operating_income'
+        ) as operating_income,
+        max(value_millions) filter (
+            where metric = 'net_income'
+        ) as net_income,
+        max(value_millions) filter (
+            where metric = 'adjusted_ebita'
+        ) as adjusted_ebita,
+        max(value_millions) filter (
+            where metric = 'operating_cash_flow'
+        ) as operating_cash_flow,
+        max(value_millions) filter (
+            where metric = 'capital_expenditure'
+        ) as capital_expenditure,
+        max(value_millions) filter (
+            where metric = 'free_cash_flow'
+        ) as free_cash_flow,
+        max(value_millions) filter (
+            where metric = 'cash_and_investments'
+        ) as cash_and_investments,
+        max(value_millions) filter (
+            where metric = 'ai_related_product_revenue'
+        ) as ai_related_product_revenue,
+        max(value_millions) filter (
+            where metric = 'share_repurchase'
+        ) as share_repurchase,
         max(currency) filter (where metric = 'share_repurchase') as share_repurchase_currency
     from company_prints
     where is_latest
@@ -100,13 +123,18 @@ headline as (
 stated as (
     select
         kpis.as_of as period_end,
-        {%- for kpi in [
-            'cloud_revenue_growth_stated', 'cloud_external_revenue_growth_stated',
-            'ai_product_revenue_triple_digit_streak', 'ordinary_shares_outstanding'
-        ] %}
-        max(kpis.value) filter (where kpis.kpi = '{{ kpi }}') as {{ kpi }}
-        {{- ',' if not loop.last }}
-        {%- endfor %}
+        max(kpis.value) filter (
+            where kpis.kpi = 'cloud_revenue_growth_stated'
+        ) as cloud_revenue_growth_stated,
+        max(kpis.value) filter (
+            where kpis.kpi = 'cloud_external_revenue_growth_stated'
+        ) as cloud_external_revenue_growth_stated,
+        max(kpis.value) filter (
+            where kpis.kpi = 'ai_product_revenue_triple_digit_streak'
+        ) as ai_product_revenue_triple_digit_streak,
+        max(kpis.value) filter (
+            where kpis.kpi = 'ordinary_shares_outstanding'
+        ) as ordinary_shares_outstanding
     from {{ ref('fct_kpi') }} as kpis
     inner join subject on kpis.company_key = subject.company_key
     where kpis.is_latest

@@ -1,5 +1,5 @@
 with profit_metrics as (
-    -- The profit that a structure prints: the company's own adjusted measure before the standard one.
+    -- The profit that a structure prints; the company's own adjusted measure comes first.
     select
         company_key,
         structure,
@@ -72,7 +72,7 @@ newest as (
 
 over_time as (
     select
-        newest.*,
+        *,
         coalesce(revenue_document_id, profit_document_id) as document_id,
         case
             when
