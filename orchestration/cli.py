@@ -168,11 +168,9 @@ def quarantine(
     out.print(f"[bold]{shown.entry_id}[/bold]: {shown.folder}", highlight=False)
     for outcome in shown.report.failures:
         out.print(f"\n{outcome.check}: {outcome.line()}", highlight=False)
-        if outcome.failing_rows:
-            rows = Table(*outcome.failing_rows[0], title=f"first {len(outcome.failing_rows)} rows")
-            for row in outcome.failing_rows:
-                rows.add_row(*(cell or "" for cell in row.values()))
-            out.print(rows)
+        for row in outcome.failing_rows:
+            cells = (f"{name}={cell}" for name, cell in row.items() if cell is not None)
+            out.print("  " + ", ".join(cells), highlight=False, markup=False)
     out.print("\nMend the source and load it again; the entry may then be deleted.")
 
 
@@ -273,12 +271,11 @@ def main() -> None:
 
     from orchestration.locking import WarehouseBusy
     from orchestration.registry import RegistryError
-    from orchestration.release import NoSuchRelease
 
-    mistakes = (UserError, WarehouseBusy, RegistryError, NoSuchRelease, ValidationError)
+    mistakes = (UserError, WarehouseBusy, RegistryError, ValidationError)
     try:
         app()
-    except (*mistakes, KeyError, FileNotFoundError, ValueError) as mistake:
+    except (*mistakes, LookupError, FileNotFoundError, ValueError) as mistake:
         message = mistake.args[0] if isinstance(mistake, KeyError) else mistake
         err.print(f"[red]error:[/red] {message}", highlight=False)
         sys.exit(2)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import dagster as dg
 
+from orchestration.assets.baseline import baseline_key
+from orchestration.contracts import CONTRACTS
+
 #: The cadence at which a group of sources changes.
 CADENCES = {
     "market": "Daily, after the exchanges close.",
@@ -16,7 +19,12 @@ CADENCES = {
 }
 _IN_PROCESS = dg.in_process_executor
 
-_BASELINE = dg.AssetSelection.key_prefixes(["baseline"])
+
+def _baseline_beside(group: str) -> dg.AssetSelection:
+    return dg.AssetSelection.assets(
+        *(baseline_key(c.dataset) for c in CONTRACTS.values() if c.group != group)
+    )
+
 
 everything = dg.define_asset_job(
     "everything",
@@ -28,7 +36,7 @@ everything = dg.define_asset_job(
 by_cadence = [
     dg.define_asset_job(
         group,
-        selection=dg.AssetSelection.all() - (_BASELINE - dg.AssetSelection.groups(group)),
+        selection=dg.AssetSelection.all() - _baseline_beside(group),
         executor_def=_IN_PROCESS,
         description=f"{when} Lands the {group} sources, then builds and publishes the whole.",
     )

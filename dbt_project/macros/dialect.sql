@@ -60,14 +60,14 @@
 
 
 {# Aggregate: the texts of a group in one text, in the order of another expression. #}
-{% macro joined_list(text, order_by, separator=', ') -%}
+{% macro joined_list(text, order_by, separator="', '") -%}
     {{ return(adapter.dispatch('joined_list')(text, order_by, separator)) }}
 {%- endmacro %}
 
 {% macro duckdb__joined_list(text, order_by, separator) -%}
-    string_agg({{ text }}, '{{ separator }}' order by {{ order_by }})
+    string_agg({{ text }}, {{ separator }} order by {{ order_by }})
 {%- endmacro %}
 
 {% macro spark__joined_list(text, order_by, separator) -%}
-    listagg({{ text }}, '{{ separator }}') within group (order by {{ order_by }})
+    listagg({{ text }}, {{ separator }}) within group (order by {{ order_by }})
 {%- endmacro %}

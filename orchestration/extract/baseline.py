@@ -14,7 +14,7 @@ import pyarrow.csv as pa_csv
 FOLDER = Path(__file__).parent.parent / "baseline"
 
 
-def read(dataset: str, schema: pa.Schema, folder: Path = FOLDER) -> pd.DataFrame:
+def read(dataset: str, schema: pa.Schema, folder: Path | None = None) -> pd.DataFrame:
     """Return the baseline of one dataset, columns and types as in ``schema``.
 
     Columns that the file does not have and that may be empty are empty; ``source`` is
@@ -24,6 +24,7 @@ def read(dataset: str, schema: pa.Schema, folder: Path = FOLDER) -> pd.DataFrame
         ValueError: naming the file when a cell does not fit its column's type or a column that
             must be filled is missing.
     """
+    folder = folder or FOLDER
     path = folder / f"{dataset}.csv"
     try:
         table = pa_csv.read_csv(
@@ -47,4 +48,4 @@ def read(dataset: str, schema: pa.Schema, folder: Path = FOLDER) -> pd.DataFrame
             if not field.nullable:
                 raise ValueError(f"{path.name}: has no column {field.name}")
             frame[field.name] = pd.Series(None, index=frame.index, dtype=pd.ArrowDtype(field.type))
-    return frame.loc[:, schema.names]
+    return pd.DataFrame(frame[schema.names])

@@ -8,10 +8,18 @@ with period_ends as (
             {{ add_months("date_trunc('month', period_end)::date", -2) }}
         ) as period_start
     from (
-        select company_key, period_start, period_end, period_type
+        select
+            company_key,
+            period_start,
+            period_end,
+            period_type
         from {{ ref('stg_landing__segment_result') }}
         union all
-        select company_key, period_start, period_end, period_type
+        select
+            company_key,
+            period_start,
+            period_end,
+            period_type
         from {{ ref('stg_landing__company_result') }}
     ) as results
     group by company_key, period_end
@@ -45,7 +53,9 @@ numbered as (
         (
             closing_year + case when closing_month > fiscal_year_end_month then 1 else 0 end
         )::int as fiscal_year,
-        (floor(((closing_month - fiscal_year_end_month + 11) % 12) / 3.0) + 1)::int as fiscal_quarter
+        (
+            floor(((closing_month - fiscal_year_end_month + 11) % 12) / 3.0) + 1
+        )::int as fiscal_quarter
     from placed
 )
 
