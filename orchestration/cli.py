@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -76,6 +77,7 @@ def status() -> None:
 
     home = warehouse_home()
     published = Table("release", "current", "tables", "rows", "checks", "MB", title="Releases")
+    published.columns[0].no_wrap = True
     newest = current_release(home)
     current = newest.release_id if newest else None
     for release in releases(home):
@@ -228,7 +230,7 @@ def _print_summary(summary: RunSummary) -> None:
         )
     out.print(table)
     for failure in summary.failures:
-        err.print(f"[red]failed:[/red] {failure}", highlight=False)
+        err.print(f"[red]failed:[/red] {escape(failure)}", highlight=False)
     if summary.release_id:
         news = "new release" if summary.release_is_new else "unchanged release"
         out.print(f"{news}: {summary.release_id}")
@@ -277,7 +279,7 @@ def main() -> None:
         app()
     except (*mistakes, LookupError, FileNotFoundError, ValueError) as mistake:
         message = mistake.args[0] if isinstance(mistake, KeyError) else mistake
-        err.print(f"[red]error:[/red] {message}", highlight=False)
+        err.print(f"[red]error:[/red] {escape(str(message))}", highlight=False)
         sys.exit(2)
 
 

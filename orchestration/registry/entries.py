@@ -98,6 +98,7 @@ class Security(Entry):
     security_type: Literal["ads", "adr", "ordinary", "common", "etf", "index"]
     ordinary_shares_per_unit: int | None = Field(None, gt=0)
     role: Literal["subject", "peer", "benchmark"]
+    dividends_recorded_after: date | None = None
 
 
 class Structure(Entry):

@@ -113,7 +113,10 @@ class Registry:
 _SCHEMAS: dict[str, dict[str, pa.DataType]] = {
     # Only the columns that are not text.
     "companies": {"cik": pa.int64(), "fiscal_year_end_month": pa.int32()},
-    "securities": {"ordinary_shares_per_unit": pa.int32()},
+    "securities": {
+        "ordinary_shares_per_unit": pa.int32(),
+        "dividends_recorded_after": pa.date32(),
+    },
     "structures": {"first_reported_period": pa.date32(), "last_reported_period": pa.date32()},
     "segments": {"required": pa.bool_()},
     "metrics": {"gaap": pa.bool_()},

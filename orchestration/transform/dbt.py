@@ -76,7 +76,6 @@ def build(
     home: Home,
     select: Sequence[str] = (),
     *,
-    unit_tests: bool = False,
     on_line: Callable[[str], None] = lambda line: None,
 ) -> list[NodeOutcome]:
     """Build the models and run their tests; without ``select`` everything, from nothing.
@@ -91,14 +90,27 @@ def build(
     if not select:
         for leftover in home.build.glob("*.duckdb*"):
             leftover.unlink()
+    # Unit tests are about the code, not the data: `make test` runs them.
+    return _run(home, on_line, "build", "--exclude-resource-type", "unit_test", *_selected(select))
+
+
+def run_unit_tests(home: Home) -> list[NodeOutcome]:
+    """Run the unit tests of the models; they need the columns of a warehouse that is built.
+
+    Raises:
+        DbtFailed: when dbt could not run.
+    """
+    return _run(home, lambda line: None, "test", *_selected(["test_type:unit"]))
+
+
+def _selected(select: Sequence[str]) -> list[str]:
+    return ["--select", *select] if select else []
+
+
+def _run(home: Home, on_line: Callable[[str], None], *arguments: str) -> list[NodeOutcome]:
     target = str(home.build / "dbt")
-    arguments = ["build", "--target-path", target, "--log-path", target]
-    if select:
-        arguments += ["--select", *select]
-    if not unit_tests:
-        arguments += ["--exclude-resource-type", "unit_test"]
     with _home_in_environment(home):
-        results = _invoke(on_line, *arguments)
+        results = _invoke(on_line, *arguments, "--target-path", target, "--log-path", target)
     return [_outcome(result) for result in results]
 
 

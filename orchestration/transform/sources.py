@@ -14,7 +14,7 @@ from orchestration.registry import load_registry
 from orchestration.transform.reference import FLAGGED, LOAD_LOG_SCHEMA
 
 SOURCES = DBT_PROJECT / "models" / "staging" / "_landing__sources.yml"
-_HEADER = "# Made from the dataset contracts by `make sources`; edit those.\n"
+_HEADER = "# Made from the dataset contracts by `make setup`; edit those.\n"
 
 
 def sources_yaml() -> str:

@@ -173,7 +173,7 @@ def test_mistakes_are_one_message(home: Home) -> None:
 
 
 def test_a_selection_lands_only_what_it_names(home: Home) -> None:
-    summary = run_everything(home, ["group:macro"])
+    summary = run_everything(home, ['key:"baseline/macro_observation"', 'key:"baseline/fx_rate"'])
     assert summary.succeeded, summary.failures
     landed = {a.dataset for a in Loader(home).landing.log.assertions()}
     assert landed == {"macro_observation", "fx_rate"}

@@ -71,7 +71,7 @@ def test_dividends_enter_alibabas_total_return(release: duckdb.DuckDBPyConnectio
     dividends = rows(
         release,
         "select ex_date, value, unit from core.fct_corporate_action "
-        "where security_key = 'BABA' and action = 'dividend' order by ex_date",
+        "where ticker = 'BABA' and action = 'dividend' order by ex_date",
     )
     assert [(str(row["ex_date"]), row["value"], row["unit"]) for row in dividends] == [
         ("2023-12-20", 1.00, "USD per share"),
@@ -320,10 +320,10 @@ def test_a_quarters_revenue_is_divided_by_the_mean_of_its_days(
 def test_rates_are_the_ecbs(release: duckdb.DuckDBPyConnection) -> None:
     served = rows(
         release,
-        "select usd.rate_date, cny.quote_per_base / usd.quote_per_base as rate "
+        "select usd.rate_date, cny.rate / usd.rate as rate "
         "from core.fct_fx_rate as usd join core.fct_fx_rate as cny using (rate_date) "
-        "where usd.quote_currency = 'USD' and cny.quote_currency = 'CNY' "
-        "and usd.base_currency = 'EUR' and cny.base_currency = 'EUR' "
+        "where usd.quote = 'USD' and cny.quote = 'CNY' "
+        "and usd.base = 'EUR' and cny.base = 'EUR' "
         "and rate_date between '2024-01-01' and '2024-12-31'",
     )
     by_package = dict(ecb_days(date(2024, 1, 1), date(2024, 12, 31)))

@@ -18,7 +18,7 @@ STAGING = SOURCES.parent
 
 
 def test_the_dbt_sources_are_those_the_contracts_make() -> None:
-    assert SOURCES.read_text() == sources_yaml(), "run `make sources`"
+    assert SOURCES.read_text() == sources_yaml(), "run `make setup`"
 
 
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=list(CONTRACTS))

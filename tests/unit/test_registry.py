@@ -41,7 +41,7 @@ def test_the_registry_that_ships_is_right() -> None:
 
 
 def test_a_ticker_is_one_line(folder: Path) -> None:
-    append(folder, "securities", "NTES,,NetEase ADS,XNAS,USD,ads,5,peer")
+    append(folder, "securities", "NTES,,NetEase ADS,XNAS,USD,ads,5,peer,")
     assert "NTES" in {s.security_key for s in load_registry(folder).entries(Security)}
 
 

@@ -1,10 +1,10 @@
 with rates as (
     select
         rate_date,
-        quote_currency as currency,
-        quote_per_base as units_per_eur
+        quote as currency,
+        rate as units_per_eur
     from {{ ref('stg_landing__fx_rate') }}
-    where base_currency = 'EUR'
+    where base = 'EUR'
 ),
 
 dollars as (

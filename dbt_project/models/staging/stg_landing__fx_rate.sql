@@ -3,9 +3,9 @@ with counting as (
 )
 
 select
-    base as base_currency,
-    quote as quote_currency,
+    base,
+    quote,
     rate_date,
-    rate as quote_per_base,
+    rate,
     source_url
 from counting

@@ -1,7 +1,7 @@
 select
-    base_currency,
-    quote_currency,
+    base,
+    quote,
     rate_date,
-    quote_per_base,
+    rate,
     source_url
 from {{ ref('stg_landing__fx_rate') }}

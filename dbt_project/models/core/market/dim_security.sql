@@ -6,5 +6,6 @@ select
     currency,
     security_type,
     ordinary_shares_per_unit,
-    role
+    role,
+    dividends_recorded_after
 from {{ source('reference', 'securities') }}

@@ -1,5 +1,5 @@
 select
-    security_key,
+    security_key as ticker,
     ex_date,
     action,
     value,

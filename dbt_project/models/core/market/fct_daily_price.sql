@@ -54,11 +54,6 @@ sessions as (
         ) as session_before
     from {{ source('reference', 'exchanges') }} as exchanges
     inner join calendars on exchanges.calendar = calendars.calendar
-    left join {{ source('reference', 'lost_sessions') }} as lost
-        on
-            exchanges.exchange_mic = lost.exchange_mic
-            and calendars.calendar_date = lost.session_date
-    where lost.session_date is null
 ),
 
 comparable as (

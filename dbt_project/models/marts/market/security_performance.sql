@@ -15,11 +15,7 @@ with prices as (
         securities.company_key,
         securities.name as security_name,
         securities.security_type,
-        case
-            {% for security, session_date in dividends_recorded_after().items() -%}
-                when prices.security_key = '{{ security }}' then '{{ session_date }}'
-            {% endfor -%}
-        end::date as dividends_recorded_after,
+        securities.dividends_recorded_after,
         count(prices.adj_close) over (
             partition by prices.security_key
             order by prices.session_date
@@ -82,7 +78,7 @@ dividends as (
     from with_row_before as rows_with_one
     inner join {{ ref('fct_corporate_action') }} as actions
         on
-            rows_with_one.security_key = actions.security_key
+            rows_with_one.security_key = actions.ticker
             and actions.action = 'dividend'
             and rows_with_one.date_before < actions.ex_date
             and rows_with_one.session_date >= actions.ex_date
