@@ -15,7 +15,8 @@ from orchestration.settings import settings
 if TYPE_CHECKING:
     import dagster as dg
 
-_DAGSTER_YAML = "telemetry:\n  enabled: false\n"
+#: Nothing leaves the machine, and no dialog asks for an address.
+_DAGSTER_YAML = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 
 
 @dataclass(frozen=True)
