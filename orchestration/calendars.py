@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -23,14 +23,33 @@ def sessions(registry: Registry, exchange_mic: str) -> pd.DatetimeIndex:
     Raises:
         KeyError: for an exchange that the registry does not know.
     """
-    exchange = {e.exchange_mic: e for e in registry.entries(Exchange)}[exchange_mic]
+    exchange = _exchange_calendar(registry, exchange_mic)
     lost = [
         closed.session_date.isoformat()
         for closed in registry.entries(LostSession)
         if closed.exchange_mic == exchange_mic
     ]
-    held: pd.DatetimeIndex = calendar(exchange.calendar).sessions.drop(lost, errors="ignore")
+    held: pd.DatetimeIndex = exchange.sessions.drop(lost, errors="ignore")
     return held
+
+
+def closes_at(registry: Registry, exchange_mic: str, session: date) -> datetime | None:
+    """Return when the exchange closes on a day, in UTC; ``None`` when it holds no session.
+
+    Half days close early; daylight saving is the exchange's.
+    """
+    import pandas as pd
+
+    day = pd.Timestamp(session)
+    if day not in sessions(registry, exchange_mic):
+        return None
+    closes: datetime = _exchange_calendar(registry, exchange_mic).session_close(day).to_pydatetime()
+    return closes
+
+
+def _exchange_calendar(registry: Registry, exchange_mic: str) -> ExchangeCalendar:
+    exchange = {e.exchange_mic: e for e in registry.entries(Exchange)}[exchange_mic]
+    return calendar(exchange.calendar)
 
 
 @cache

@@ -2,24 +2,55 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orchestration.home import Home
 
 
 class Settings(BaseSettings):
-    """What a user may set. Each field is the environment variable ``WAREHOUSE_<FIELD>``."""
+    """What a user may set. Each field is the environment variable ``WAREHOUSE_<FIELD>``.
 
-    model_config = SettingsConfigDict(env_prefix="WAREHOUSE_", frozen=True)
+    Addresses are settings so that the same clients can be run against a mirror or a local server.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="WAREHOUSE_", frozen=True, populate_by_name=True)
 
     home: Path = Field(Path("data"), description="Folder that holds landing, builds and releases.")
     lock_timeout_seconds: float = Field(
         600, gt=0, description="How long a run waits for another one to finish."
     )
+    prices_since: date = Field(
+        date(2014, 1, 1), description="First session of which daily prices are fetched."
+    )
+    sec_contact: str | None = Field(
+        None, description="E-mail address that the SEC asks every client to name; no SEC without."
+    )
+    fred_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("FRED_API_KEY", "WAREHOUSE_FRED_API_KEY"),
+        description="Key of the FRED API: with it all vintages are fetched, without it the newest.",
+    )
+    connect_timeout_seconds: float = Field(10, gt=0, description="To reach a host.")
+    read_timeout_seconds: float = Field(30, gt=0, description="Between two pieces of an answer.")
+    total_timeout_seconds: float = Field(300, gt=0, description="For a whole answer.")
+    max_answer_megabytes: int = Field(200, gt=0, description="Largest answer taken in, unpacked.")
+    attempts: int = Field(5, gt=0, description="Tries of a request that may heal.")
+    backoff_seconds: float = Field(1, ge=0, description="Wait after the first try, then doubled.")
+    breaker_failures: int = Field(
+        5, gt=0, description="Failed requests in a row after which a host is left alone."
+    )
+    breaker_seconds: float = Field(300, ge=0, description="How long it is left alone.")
+    yahoo_url: str | None = Field(None, description="Host of Yahoo's chart API, if not its own.")
+    sec_url: str | None = Field(None, description="Host of SEC EDGAR, if not its own.")
+    fred_csv_url: str | None = Field(None, description="FRED's CSV address, if not its own.")
+    fred_api_url: str | None = Field(None, description="FRED's API address, if not its own.")
+    worldbank_url: str | None = Field(None, description="World Bank's API, if not its own.")
+    ecb_url: str | None = Field(None, description="ECB's rate history, if not its own.")
 
 
 @cache

@@ -75,6 +75,32 @@ class Landing:
             return CONTRACTS[dataset].landed_schema.empty_table()
         return pa.concat_tables(pq.read_table(path) for path in paths)
 
+    def newest(self, dataset: str, source: str | None = None) -> pa.Table:
+        """Return for each key the row that counts, of one source or of the best that has it."""
+        import duckdb
+
+        contract = CONTRACTS[dataset]
+        in_effect = [
+            a for a in self.log.in_effect() if a.dataset == dataset and source in (None, a.source)
+        ]
+        if not in_effect:
+            return contract.landed_schema.empty_table()
+        paths = [str(self.path(dataset, a.batch_id)) for a in in_effect]
+        # in_effect stands in the order in which assertions win, the last one over all others.
+        order = pa.table(
+            {"batch_id": [a.batch_id for a in in_effect], "place": range(len(in_effect))}
+        )
+        key = ", ".join(f'landed."{name}"' for name in contract.key)
+        with duckdb.connect() as connection:
+            connection.register("winning_order", order)
+            found = connection.sql(
+                "select landed.* from read_parquet(?, union_by_name = true) as landed "
+                "join winning_order using (batch_id) "
+                f"qualify row_number() over (partition by {key} order by place desc) = 1",  # noqa: S608
+                params=[paths],
+            ).to_arrow_table()
+        return found.select(contract.landed_schema.names).cast(contract.landed_schema)
+
     def _write(self, contract: Contract, batch: pa.Table, batch_id: str) -> None:
         rows = batch.num_rows
         provenance = {

@@ -42,9 +42,8 @@ Rule = Callable[[pd.DataFrame, RuleContext], tuple[BoolSeries, str]]
 
 
 def has_a_price(frame: pd.DataFrame, _: RuleContext) -> tuple[BoolSeries, str]:
-    """A row holds close or adj_close, a daily row a close."""
-    daily = frame["observation_frequency"] == "daily"
-    empty = frame["close"].isna() & (daily | frame["adj_close"].isna())
+    """A row holds close or adj_close."""
+    empty = frame["close"].isna() & frame["adj_close"].isna()
     return empty, "an empty row is left out by its upstream, not landed"
 
 
@@ -91,12 +90,16 @@ def sessions_complete(frame: pd.DataFrame, context: RuleContext) -> tuple[BoolSe
 
 
 def jump_explained(frame: pd.DataFrame, context: RuleContext) -> tuple[BoolSeries, str]:
-    """No close moves more than 50% in a session without a corporate action on that day."""
+    """No close moves more than 50% in a session without a corporate action on that day.
+
+    Where a history has adjusted closes alone, they stand for the closes.
+    """
     failing = pd.Series(False, index=frame.index)
     actions = context.landed("corporate_action")
     explained = set(zip(actions["ticker"].to_pylist(), actions["ex_date"].to_pylist(), strict=True))
     for ticker, rows in _daily(frame):
-        move = rows["close"].pct_change(fill_method=None).abs()
+        closes = rows["close"] if rows["close"].notna().any() else rows["adj_close"]
+        move = closes.pct_change(fill_method=None).abs()
         jumps = rows.loc[move > MAXIMUM_UNEXPLAINED_MOVE, "session_date"]
         unexplained = [i for i, day in jumps.items() if (ticker, day.date()) not in explained]
         failing |= frame.index.isin(unexplained)

@@ -110,7 +110,7 @@ SPOILT_PRICES: dict[str, tuple[Callable[[], pd.DataFrame], str, str]] = {
         "(row)",
     ),
     "a row without a price": (
-        lambda: daily_prices(close=[73.5, None, 74.0]),
+        lambda: daily_prices(close=[73.5, None, 74.0], adj_close=[72.0, None, 72.5]),
         "has_a_price",
         "(row)",
     ),

@@ -30,7 +30,8 @@ DAILY_PRICE = Contract(
     description=(
         "One row per security and trading session: prices unadjusted for dividends, in the splits "
         "of `split_basis`, and the adjusted close as the upstream gave it. Month-end rows hold "
-        "close or adj_close alone."
+        "close or adj_close alone; daily rows of a dividend-adjusted history only adj_close and "
+        "volume."
     ),
     known_flaws=(
         "Yahoo rewrites closes after a split and adjusted closes after every dividend: an "
@@ -81,7 +82,7 @@ DAILY_PRICE = Contract(
         Comparison("close", "low"),
     ),
     rules=(
-        RowRule("has_a_price", "critical", "A row holds close or adj_close, a daily row a close."),
+        RowRule("has_a_price", "critical", "A row holds close or adj_close."),
         RowRule("currency_of_security", "critical", "Currency is the security's own."),
         RowRule("on_trading_session", "critical", "Daily rows fall on the exchange's sessions."),
         RowRule(

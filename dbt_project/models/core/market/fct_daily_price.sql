@@ -72,7 +72,11 @@ with_row_before as (
     select
         *,
         lag(session_date) over daily_rows as date_before,
-        lag(comparable_close) over daily_rows as comparable_close_before
+        lag(comparable_close) over daily_rows as comparable_close_before,
+        case
+            when split_basis = lag(split_basis) over daily_rows
+                then lag(adj_close) over daily_rows
+        end as adj_close_before
     from comparable
     window daily_rows as (
         partition by security_key, observation_frequency
@@ -99,8 +103,11 @@ select
             with_row_before.observation_frequency = 'daily'
             and with_row_before.date_before = sessions.session_before
             then
-                with_row_before.comparable_close
-                / nullif(with_row_before.comparable_close_before, 0) - 1
+                coalesce(
+                    with_row_before.comparable_close
+                    / nullif(with_row_before.comparable_close_before, 0),
+                    with_row_before.adj_close / nullif(with_row_before.adj_close_before, 0)
+                ) - 1
     end as daily_return
 from with_row_before
 left join {{ ref('dim_security') }} as securities
