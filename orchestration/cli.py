@@ -44,20 +44,26 @@ def run(
         list[str] | None,
         typer.Option(help="Land only these sources (Dagster selection, such as group:macro)."),
     ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask the live upstreams too, on top of the baseline.")
+    ] = False,
 ) -> None:
     """Land the sources, build all models, publish a release."""
     from orchestration.build import up_to_date
     from orchestration.settings import warehouse_home
 
     home = warehouse_home()
-    if up_to_date(home):
+    if not live and up_to_date(home):
         _say_up_to_date()
         return
     from orchestration.run import run_everything
 
     with out.status("starting") as status:
         summary = run_everything(
-            home, select or (), on_line=lambda line: status.update(line.splitlines()[0][:100])
+            home,
+            select or (),
+            on_line=lambda line: status.update(line.splitlines()[0][:100]),
+            live=live,
         )
     _print_summary(summary)
     if not summary.succeeded:
@@ -176,6 +182,35 @@ def quarantine(
     out.print("\nMend the source and load it again; the entry may then be deleted.")
 
 
+imports = typer.Typer(no_args_is_help=True, help="Guard and land a file that you bring.")
+app.add_typer(imports, name="import")
+
+
+@imports.command()
+def prices(
+    file: Annotated[
+        Path, typer.Argument(help="Daily history: Yahoo, Stooq or plain, CSV or Parquet.")
+    ],
+    ticker: Annotated[
+        str | None, typer.Option(help="Security, where neither the file nor its name says it.")
+    ] = None,
+) -> None:
+    """Land daily prices from a file."""
+    from orchestration.imports import import_prices
+    from orchestration.loading import BatchRejected, Loader
+    from orchestration.settings import warehouse_home
+
+    try:
+        loaded = import_prices(Loader(warehouse_home()), file, ticker)
+    except BatchRejected as rejection:
+        err.print(f"[red]rejected:[/red] {escape(str(rejection))}", highlight=False)
+        raise typer.Exit(1) from rejection
+    out.print(f"{file.name}: {loaded.assertion.rows:,} rows {loaded.assertion.status}")
+    for warning in loaded.report.warnings:
+        out.print(f"[yellow]flagged:[/yellow] {escape(warning.line())}", highlight=False)
+    out.print("`warehouse run` builds and publishes them.")
+
+
 @app.command()
 def ui(
     host: Annotated[str, typer.Option(help="Loopback unless you say otherwise.")] = "127.0.0.1",
@@ -231,7 +266,9 @@ def _print_summary(summary: RunSummary) -> None:
     out.print(table)
     for failure in summary.failures:
         err.print(f"[red]failed:[/red] {escape(failure)}", highlight=False)
-    if summary.release_id:
+    if summary.release_id is None and summary.succeeded:
+        _say_up_to_date()
+    elif summary.release_id:
         news = "new release" if summary.release_is_new else "unchanged release"
         out.print(f"{news}: {summary.release_id}")
     else:

@@ -1,46 +1,36 @@
-"""Jobs: one for everything and one per cadence, each in one process.
+"""Jobs: one for everything that works offline, one per live upstream, each in one process.
 
 A run from the web UI would otherwise start a process per step, and importing costs more than the
-steps do.
+steps do. Live jobs only land; what they landed is published by a run of ``everything``, which a
+sensor starts whether they succeeded or failed in part, so that one upstream that is down never
+keeps the others from being served.
 """
 
 from __future__ import annotations
 
 import dagster as dg
 
-from orchestration.assets.baseline import baseline_key
-from orchestration.contracts import CONTRACTS
+from orchestration.assets.live import LIVE
 
-#: The cadence at which a group of sources changes.
-CADENCES = {
-    "market": "Daily, after the exchanges close.",
-    "macro": "Daily.",
-    "segments": "When a company files.",
-}
-_IN_PROCESS = dg.in_process_executor
+EVERYTHING = "everything"
+_LIVE = dg.AssetSelection.assets(*LIVE)
 
-
-def _baseline_beside(group: str) -> dg.AssetSelection:
-    return dg.AssetSelection.assets(
-        *(baseline_key(c.dataset) for c in CONTRACTS.values() if c.group != group)
-    )
-
-
-everything = dg.define_asset_job(
-    "everything",
-    selection=dg.AssetSelection.all(),
-    executor_def=_IN_PROCESS,
-    description="The main job: land all sources, build all models, publish a release.",
-)
-
-by_cadence = [
+JOBS = [
     dg.define_asset_job(
-        group,
-        selection=dg.AssetSelection.all() - _baseline_beside(group),
-        executor_def=_IN_PROCESS,
-        description=f"{when} Lands the {group} sources, then builds and publishes the whole.",
-    )
-    for group, when in CADENCES.items()
+        EVERYTHING,
+        selection=dg.AssetSelection.all() - _LIVE,
+        executor_def=dg.in_process_executor,
+        description="Land the baseline, build all models, publish a release.",
+    ),
+    *(
+        dg.define_asset_job(
+            upstream.node_def.name,
+            selection=dg.AssetSelection.assets(upstream),
+            executor_def=dg.in_process_executor,
+            description=f"Land what {upstream.node_def.name} has that is new.",
+        )
+        for upstream in LIVE
+    ),
 ]
-
-JOBS = [everything, *by_cadence]
+EVERYTHING_JOB, *LIVE_JOBS = JOBS
+BY_NAME = {job.name: job for job in JOBS}

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
@@ -99,13 +99,14 @@ def update_prices(
     """
     exchange_mic = {s.security_key: s.exchange_mic for s in registry.entries(Security)}[ticker]
     last = last_closed_session(registry, exchange_mic, now)
+    under_way = _sessions_under_way(registry, exchange_mic, last, now)
     known = by_session(landed[landed["observation_frequency"] == "daily"])
 
     def ask(start: date) -> tuple[pd.DataFrame, pd.DataFrame]:
         prices, actions = fetch(ticker, start, last)
-        ended = _is_over(prices["session_date"], exchange_mic, now, registry)
-        happened = _is_over(actions["ex_date"], exchange_mic, now, registry)
-        return by_session(prices[ended]), actions[happened].reset_index(drop=True)
+        prices = prices[~prices["session_date"].isin(under_way)]
+        actions = actions[~actions["ex_date"].isin(under_way)]
+        return by_session(prices), actions.reset_index(drop=True)
 
     prices, actions = ask(window_start(known, first))
     rewritten = None
@@ -271,19 +272,13 @@ def _unexpected(ticker: str, reason: str) -> UnexpectedAnswer:
     return UnexpectedAnswer("yahoo", ticker, reason)
 
 
-def _is_over(days: Any, exchange_mic: str, now: datetime, registry: Registry) -> Any:
-    """Say of each day whether it is no session that is still to close.
-
-    Only today's session is taken for unfinished. A later day is an error, which the guard must see.
-    """
-    unfinished = {
-        day
-        for day in {pd.Timestamp(day) for day in days}
-        if day <= pd.Timestamp(_utc_day(now))
-        and (closes := calendars.closes_at(registry, exchange_mic, day.date())) is not None
-        and closes > now
-    }
-    return days.map(lambda day: pd.Timestamp(day) not in unfinished).astype(bool)
+def _sessions_under_way(
+    registry: Registry, exchange_mic: str, last: date, now: datetime
+) -> list[date]:
+    """Return today's session if it has not closed; a later day is an error that the guard sees."""
+    held = calendars.sessions(registry, exchange_mic)
+    days = held[(held > pd.Timestamp(last)) & (held <= pd.Timestamp(_utc_day(now)))]
+    return [day.date() for day in days]
 
 
 def _utc_day(now: datetime) -> date:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from orchestration.build import up_to_date
 from orchestration.home import Home
 from orchestration.locking import write_lock
 from orchestration.settings import settings
@@ -42,6 +43,16 @@ class RunSummary:
     release_id: str | None
     release_is_new: bool
 
+    def then(self, other: RunSummary) -> RunSummary:
+        """Return the outcome of this and of what was run after it."""
+        return RunSummary(
+            self.succeeded and other.succeeded,
+            (*self.assets, *other.assets),
+            (*self.failures, *other.failures),
+            other.release_id or self.release_id,
+            other.release_is_new or self.release_is_new,
+        )
+
 
 def prepare_dagster_home(home: Home) -> None:
     """Make DAGSTER_HOME, telemetry switched off, and tell this process of it."""
@@ -53,12 +64,18 @@ def prepare_dagster_home(home: Home) -> None:
 
 
 def run_everything(
-    home: Home, select: Sequence[str] = (), on_line: Callable[[str], None] = lambda line: None
+    home: Home,
+    select: Sequence[str] = (),
+    on_line: Callable[[str], None] = lambda line: None,
+    *,
+    live: bool = False,
 ) -> RunSummary:
     """Run the main job, or the part of it that ``select`` names with what follows from it.
 
-    ``select`` is Dagster's asset selection syntax. Models and release are always whole: what is
-    selected decides which sources are landed.
+    With ``live`` the live upstreams are asked first; what one of them fails to give is a failure of
+    the run, and what all others gave is built and published nevertheless. ``select`` is Dagster's
+    asset selection syntax. Models and release are always whole: what is selected decides which
+    sources are landed.
 
     Raises:
         WarehouseBusy: when another run does not finish in time.
@@ -70,23 +87,60 @@ def run_everything(
         import dagster as dg
 
         from orchestration.definitions import defs
+        from orchestration.jobs import EVERYTHING, LIVE_JOBS
 
         told = dg.Definitions.merge(defs, dg.Definitions(loggers={"progress": _progress(on_line)}))
+        selected = _selected(told, select)
         with dg.DagsterInstance.get() as instance:
-            result = told.resolve_job_def("everything").execute_in_process(
-                instance=instance,
-                # Named, or Dagster's own logger writes every event to the screen.
-                run_config={"loggers": {"progress": {}}},
-                raise_on_error=False,
-                asset_selection=_selected(told, select) if select else None,
-            )
-            return _summary(result)
+            summary = RunSummary(True, (), (), None, False)
+            for job in LIVE_JOBS if live else ():
+                summary = summary.then(_execute(told, job.name, selected, instance))
+            if not (live and up_to_date(home)):
+                summary = summary.then(_execute(told, EVERYTHING, selected, instance))
+            return summary
 
 
-def _selected(defs: dg.Definitions, select: Sequence[str]) -> list[dg.AssetKey]:
+def _execute(
+    defs: dg.Definitions,
+    job_name: str,
+    selected: set[dg.AssetKey],
+    instance: dg.DagsterInstance,
+) -> RunSummary:
+    from orchestration.partitions import range_tags
+
+    job = defs.resolve_job_def(job_name)
+    keys = selected & set(job.asset_layer.executable_asset_keys)
+    if not keys:
+        return RunSummary(True, (), (), None, False)
+    partitioned = job.partitions_def
+    tags = {}
+    if partitioned is not None:
+        parts = partitioned.get_partition_keys(dynamic_partitions_store=instance)
+        if not parts:
+            return RunSummary(True, (), (), None, False)
+        tags = range_tags(list(parts))
+    return _summary(
+        job.execute_in_process(
+            instance=instance,
+            # Named, or Dagster's own logger writes every event to the screen.
+            run_config={"loggers": {"progress": {}}},
+            raise_on_error=False,
+            asset_selection=sorted(keys),
+            tags=tags,
+        )
+    )
+
+
+def _selected(defs: dg.Definitions, select: Sequence[str]) -> set[dg.AssetKey]:
     import dagster as dg
 
+    from orchestration.assets.baseline import baseline_facts
+    from orchestration.assets.live import LIVE
+
     graph = defs.resolve_asset_graph()
+    executable = set(graph.executable_asset_keys)
+    if not select:
+        return executable
     keys: set[dg.AssetKey] = set()
     for text in select:
         found = dg.AssetSelection.from_string(text).resolve(graph)
@@ -94,8 +148,9 @@ def _selected(defs: dg.Definitions, select: Sequence[str]) -> list[dg.AssetKey]:
             raise ValueError(f"--select {text!r} matches no asset")
         keys |= found
     # A release is whole: the models are built together and published together.
-    always = dg.AssetSelection.all() - dg.AssetSelection.key_prefixes(["baseline"])
-    return sorted((keys | always.resolve(graph)) & graph.executable_asset_keys)
+    landing = {key for asset in (baseline_facts, *LIVE) for key in asset.keys}
+    always = executable - landing
+    return (keys | always) & executable
 
 
 def _progress(on_line: Callable[[str], None]) -> dg.LoggerDefinition:

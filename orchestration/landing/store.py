@@ -93,10 +93,10 @@ class Landing:
         key = ", ".join(f'landed."{name}"' for name in contract.key)
         with duckdb.connect() as connection:
             connection.register("winning_order", order)
-            found = connection.sql(
+            query = (
                 "select landed.* from read_parquet(?, union_by_name = true) as landed "
                 "join winning_order using (batch_id) "
-                f"qualify row_number() over (partition by {key} order by place desc) = 1",  # noqa: S608
+                f"qualify row_number() over (partition by {key} order by place desc) = 1",
                 params=[paths],
             ).to_arrow_table()
         return found.select(contract.landed_schema.names).cast(contract.landed_schema)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,10 @@ class Quarantine:
         # The report goes last: an entry without one is not listed.
         write_json(folder / "report.json", report.to_json())
         return Entry(f"{report.dataset}/{digest}", folder, report)
+
+    def remove(self, entry: Entry) -> None:
+        """Take an entry out, when its rows have been judged apart."""
+        shutil.rmtree(entry.folder)
 
     def entries(self) -> list[Entry]:
         """Return every entry, newest first."""

@@ -231,7 +231,12 @@ def _after_gaps(rows: pd.DataFrame, absent: pd.DatetimeIndex) -> list[int]:
 
 
 def _pairs(rows: pd.DataFrame, left: str, right: str) -> str:
-    return _some(sorted({f"{a} {b}" for a, b in zip(rows[left], rows[right], strict=True)}))
+    pairs = zip(rows[left], rows[right], strict=True)
+    return _some(sorted({f"{_shown(a)} {_shown(b)}" for a, b in pairs}))
+
+
+def _shown(cell: object) -> str:
+    return f"{cell:%Y-%m-%d}" if isinstance(cell, pd.Timestamp) else str(cell)
 
 
 def _some(items: list[str]) -> str:

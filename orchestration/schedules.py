@@ -1,0 +1,123 @@
+"""When the live upstreams are asked. Everything here is off until it is switched on.
+
+Market data are fetched half an hour after each exchange's close, on its own sessions; what has
+landed is then published by a run of the main job.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+
+import dagster as dg
+
+from orchestration import calendars, partitions
+from orchestration.jobs import BY_NAME, EVERYTHING_JOB, LIVE_JOBS
+from orchestration.registry import load_registry
+
+#: Upstreams show the final prices of a session some minutes after its close.
+AFTER_CLOSE = timedelta(minutes=30)
+_ONE_TICK = timedelta(hours=1)
+
+
+def _market_schedule(
+    name: str, exchange_mic: str, time_zone: str, ticks: str, closes: str
+) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=name,
+        job=BY_NAME["yahoo"],
+        cron_schedule=ticks,
+        execution_timezone=time_zone,
+        description=f"Daily prices half an hour after {exchange_mic} closes ({closes}); "
+        "no run on a day without a session.",
+    )
+    def after_close(
+        context: dg.ScheduleEvaluationContext,
+    ) -> dg.RunRequest | dg.SkipReason:
+        return market_tick(exchange_mic, context)
+
+    return after_close
+
+
+def market_tick(
+    exchange_mic: str, context: dg.ScheduleEvaluationContext
+) -> dg.RunRequest | dg.SkipReason:
+    """Ask for the exchange's securities at the first tick after its close, and at no other."""
+    tick = context.scheduled_execution_time
+    session = tick.date()
+    closed_at = calendars.closes_at(load_registry(), exchange_mic, session)
+    if closed_at is None:
+        return dg.SkipReason(f"{exchange_mic} holds no session on {session}")
+    since = tick.astimezone(UTC) - closed_at
+    if not AFTER_CLOSE <= since < AFTER_CLOSE + _ONE_TICK:
+        return dg.SkipReason(f"{exchange_mic} closes at {closed_at:%H:%M} UTC on {session}")
+    return dg.RunRequest(
+        run_key=f"{exchange_mic}-{session}",
+        tags=partitions.range_tags(partitions.securities_of(exchange_mic)),
+    )
+
+
+def _daily(
+    name: str, upstream: str, cron: str, time_zone: str, keys: list[str] | None = None
+) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=name,
+        job=BY_NAME[upstream],
+        cron_schedule=cron,
+        execution_timezone=time_zone,
+        description=f"What {upstream} has that is new, every weekday.",
+    )
+    def every_weekday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        day = context.scheduled_execution_time.date()
+        return dg.RunRequest(
+            run_key=f"{upstream}-{day}", tags=partitions.range_tags(keys) if keys else {}
+        )
+
+    return every_weekday
+
+
+SCHEDULES = [
+    # Normal and early closes: 16:00 and 13:00 in New York, 16:00 and 12:00 in Hong Kong.
+    _market_schedule(
+        "after_new_york_closes",
+        "XNYS",
+        "America/New_York",
+        "30 13,16 * * 1-5",
+        "half days at 13:00",
+    ),
+    _market_schedule(
+        "after_hong_kong_closes", "XHKG", "Asia/Hong_Kong", "30 12,16 * * 1-5", "half days at 12:00"
+    ),
+    _daily("fred_daily", "fred", "0 18 * * 1-5", "America/Chicago", partitions.series_of("fred")),
+    _daily(
+        "worldbank_daily",
+        "worldbank",
+        "0 6 * * 1-5",
+        "America/New_York",
+        partitions.series_of("worldbank"),
+    ),
+    # The ECB publishes its rates at about 16:00.
+    _daily("ecb_daily", "ecb", "30 16 * * 1-5", "Europe/Berlin"),
+]
+
+
+def _publishing_sensor(status: dg.DagsterRunStatus) -> dg.SensorDefinition:
+    word = status.value.lower()
+
+    @dg.run_status_sensor(
+        name=f"publish_after_{word}",
+        run_status=status,
+        monitored_jobs=list(LIVE_JOBS),
+        request_job=EVERYTHING_JOB,
+        description=f"Builds and publishes what a live run landed that ended with {word}: "
+        "in part is better than not at all.",
+    )
+    def publish(context: dg.RunStatusSensorContext) -> dg.RunRequest:
+        return dg.RunRequest(run_key=context.dagster_run.run_id)
+
+    return publish
+
+
+SENSORS = [
+    _publishing_sensor(dg.DagsterRunStatus.SUCCESS),
+    _publishing_sensor(dg.DagsterRunStatus.FAILURE),
+]
