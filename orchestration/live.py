@@ -28,6 +28,8 @@ MACRO = contract_for("macro_observation")
 PRICES = contract_for("daily_price")
 ACTIONS = contract_for("corporate_action")
 FX = contract_for("fx_rate")
+#: FRED allows 120 requests a minute.
+FRED_REQUESTS_PER_SECOND = 2.0
 
 
 @dataclass
@@ -82,16 +84,15 @@ def update_fred(
 ) -> Update:
     """Land new observations and vintages of FRED series."""
     key = settings.fred_api_key.get_secret_value() if settings.fred_api_key else None
-    # FRED allows 120 requests a minute.
-    transport = Transport(fred.NAME, policy(settings, 2), secrets=[key or ""])
+    transport = Transport(
+        fred.NAME, policy(settings, FRED_REQUESTS_PER_SECOND), secrets=[key or ""]
+    )
     collected_on = today or _today()
 
     def fetch(series: Series) -> pd.DataFrame:
         if key:
             url = settings.fred_api_url or fred.API_URL
-            found = fred.fetch_vintages(
-                transport, series, api_key=key, collected_on=collected_on, base_url=url
-            )
+            found = fred.fetch_vintages(transport, series, api_key=key, base_url=url)
             return news(MACRO, found, loader.landing)
         url = settings.fred_csv_url or fred.CSV_URL
         found = fred.fetch_csv(transport, series, collected_on=collected_on, base_url=url)

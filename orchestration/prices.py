@@ -238,7 +238,8 @@ def _first_difference(
 
 
 def _newer(known: pd.DataFrame, actions: pd.DataFrame) -> pd.DataFrame:
-    return actions[pd.to_datetime(actions["ex_date"]) > known.index[-1]]
+    newer: pd.DataFrame = actions[pd.to_datetime(actions["ex_date"]) > known.index[-1]]
+    return newer
 
 
 def _must_keep_sessions(ticker: str, known: pd.DataFrame, prices: pd.DataFrame) -> None:

@@ -12,10 +12,11 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
+from typing import Any
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestration.extract.series import Observation, Series, as_batch
 from orchestration.extract.transport import Transport, UnexpectedAnswer
@@ -26,9 +27,9 @@ API_URL = "https://api.stlouisfed.org/fred/series/observations"
 PAGE = "https://fred.stlouisfed.org/series/"
 _DATE_COLUMNS = ("observation_date", "DATE")
 _MISSING = ("", ".")
-#: The API refuses a request that spans more than 2,000 vintages: a daily series has 250 a year.
-_FIRST_WINDOW_ENDS, _YEARS_A_WINDOW = 1994, 5
-_LARGEST_PAGE = 100_000
+#: The API refuses a request that spans more vintages than this: a daily series has 250 a year.
+_MOST_VINTAGES = 2000
+_LARGEST_PAGES = {"observations": 100_000, "vintage_dates": 10_000}
 
 
 def fetch_csv(
@@ -52,7 +53,6 @@ def fetch_vintages(
     series: Series,
     *,
     api_key: str,
-    collected_on: date,
     base_url: str = API_URL,
 ) -> pd.DataFrame:
     """Return every vintage of every observation, as a batch of ``macro_observation``.
@@ -65,8 +65,9 @@ def fetch_vintages(
     """
     known: dict[date, float] = {}
     observations: list[Observation] = []
-    for first, last in _windows(collected_on):
+    for first, last in _windows(transport, series, api_key, base_url):
         for observation in _vintages(transport, series, api_key, first, last, base_url):
+            # A window repeats what was said before it, as of its own first day.
             if known.get(observation.observation_date) != observation.value:
                 known[observation.observation_date] = observation.value
                 observations.append(observation)
@@ -108,57 +109,81 @@ class _Row(BaseModel):
     value: str
 
 
-class _Page(BaseModel):
+class _Observations(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     count: int
-    offset: int
-    observations: list[_Row]
+    rows: list[_Row] = Field(alias="observations")
 
 
-def _windows(until: date) -> Iterator[tuple[date, date]]:
-    yield date(1776, 7, 4), date(_FIRST_WINDOW_ENDS, 12, 31)
-    first = date(_FIRST_WINDOW_ENDS + 1, 1, 1)
-    while first <= until:
-        following = date(first.year + _YEARS_A_WINDOW, 1, 1)
-        yield first, min(following - timedelta(days=1), until)
-        first = following
+class _VintageDates(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    count: int
+    rows: list[date] = Field(alias="vintage_dates")
+
+
+def _windows(
+    transport: Transport, series: Series, api_key: str, base_url: str
+) -> Iterator[tuple[date, date]]:
+    """Cut the vintages of a series into real-time periods that the API will answer."""
+    url = f"{base_url.rsplit('/', 1)[0]}/vintagedates"
+    dates = sorted(_rows(transport, url, series, api_key, {}, _VintageDates))
+    for start in range(0, len(dates), _MOST_VINTAGES):
+        window = dates[start : start + _MOST_VINTAGES]
+        yield window[0], window[-1]
 
 
 def _vintages(
     transport: Transport, series: Series, api_key: str, first: date, last: date, base_url: str
 ) -> Iterator[Observation]:
+    period = {"realtime_start": first.isoformat(), "realtime_end": last.isoformat()}
+    rows = _rows(transport, base_url, series, api_key, period, _Observations)
+    for row in sorted(rows, key=lambda row: (row.date, row.realtime_start)):
+        if row.value not in _MISSING:
+            try:
+                yield Observation(row.date, row.realtime_start, float(row.value))
+            except ValueError as error:
+                reason = f"{series.name_there} {row.date}: {error}"
+                raise UnexpectedAnswer(NAME, base_url, reason) from error
+
+
+def _rows(
+    transport: Transport,
+    url: str,
+    series: Series,
+    api_key: str,
+    parameters: dict[str, str],
+    page: type[_Observations] | type[_VintageDates],
+) -> Iterator[Any]:
+    """Ask for page after page until all rows that the first one promises have come."""
+    limit = _LARGEST_PAGES[page.model_fields["rows"].alias or ""]
     offset, count = 0, 1
     while offset < count:
         answer = transport.get(
-            base_url,
+            url,
             {
                 "series_id": series.name_there,
                 "api_key": api_key,
                 "file_type": "json",
-                "realtime_start": first.isoformat(),
-                "realtime_end": last.isoformat(),
-                "limit": str(_LARGEST_PAGE),
+                **parameters,
+                "limit": str(limit),
                 "offset": str(offset),
             },
         )
-        page = _read_page(answer.content, answer.url)
-        for row in sorted(page.observations, key=lambda row: (row.date, row.realtime_start)):
-            if row.value not in _MISSING:
-                try:
-                    value = float(row.value)
-                except ValueError as error:
-                    raise UnexpectedAnswer(NAME, answer.url, f"{row.date}: {error}") from error
-                yield Observation(row.date, row.realtime_start, value)
-        if page.count > offset and not page.observations:
-            raise UnexpectedAnswer(NAME, answer.url, f"promises {page.count} rows, ends early")
-        count = page.count
-        offset += len(page.observations)
+        content = _read_page(answer.content, answer.url, page)
+        yield from content.rows
+        if content.count > offset and not content.rows:
+            raise UnexpectedAnswer(NAME, answer.url, f"promises {content.count} rows, ends early")
+        count = content.count
+        offset += len(content.rows)
 
 
-def _read_page(content: bytes, url: str) -> _Page:
+def _read_page(
+    content: bytes, url: str, page: type[_Observations] | type[_VintageDates]
+) -> _Observations | _VintageDates:
     try:
-        return _Page.model_validate(json.loads(content))
+        return page.model_validate(json.loads(content))
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))

@@ -131,7 +131,7 @@ class GuardedSession(Session[Response]):
         response = self._send(method, url, options)
         if url.endswith("getcrumb"):
             # yfinance would take the words of an error for a crumb, and keep them.
-            response.raise_for_status()
+            response.raise_for_status()  # type: ignore[no-untyped-call]
         return response
 
     def _ask(self, method: Any, url: str, options: dict[str, Any]) -> Response:
@@ -231,9 +231,17 @@ def fetch_history(
 
 
 def set_cache_folder(folder: Path) -> None:
-    """Keep yfinance's cookies and time zones in ``folder``; call it before the first request."""
+    """Keep yfinance's cookies and time zones in ``folder`` from now on."""
+    yfinance = _yfinance()
+    from yfinance import cache
+
     folder.mkdir(parents=True, exist_ok=True)
-    _yfinance().set_tz_cache_location(str(folder))
+    if cache._TzDBManager.get_location() == str(folder):
+        return
+    yfinance.set_tz_cache_location(str(folder))
+    # What has been opened once stays with its file: it would go on in the folder of before.
+    cache._TzCacheManager._tz_cache = None
+    cache._CookieCacheManager._Cookie_cache = None
 
 
 def _yfinance() -> Any:
@@ -351,13 +359,11 @@ def _prices(chart: _Chart, ticker: str, collected_on: date) -> pd.DataFrame:
     rows = rows.dropna(how="all", subset=list(PRICES)).drop_duplicates()
     rows = rows.sort_values("timestamp", kind="stable", ignore_index=True)
     rows["session_date"] = _days(rows["timestamp"].tolist(), chart.meta)
-    # After the close Yahoo gives the last session twice, the second time with its final volume.
-    if len(rows) > 1:
-        before, newest = rows.iloc[-2], rows.iloc[-1]
-        if before["session_date"] == newest["session_date"] and (
-            before["timestamp"] < newest["timestamp"]
-        ):
-            rows = rows.drop(index=rows.index[-2])
+    # On the evening after it Yahoo gives a session twice, the second time with its final volume.
+    newest = rows["session_date"] == max(
+        (day for day in rows["session_date"] if day <= collected_on), default=None
+    )
+    rows = rows[~newest | (rows["timestamp"] == rows["timestamp"][newest].max())]
     is_index = chart.meta.instrument == "INDEX"
     return pd.DataFrame(
         {

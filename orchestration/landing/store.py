@@ -94,11 +94,11 @@ class Landing:
         with duckdb.connect() as connection:
             connection.register("winning_order", order)
             query = (
-                "select landed.* from read_parquet(?, union_by_name = true) as landed "
+                "select landed.* from read_parquet(?, union_by_name = true) as landed "  # noqa: S608
                 "join winning_order using (batch_id) "
-                f"qualify row_number() over (partition by {key} order by place desc) = 1",
-                params=[paths],
-            ).to_arrow_table()
+                f"qualify row_number() over (partition by {key} order by place desc) = 1"
+            )
+            found = connection.sql(query, params=[paths]).to_arrow_table()
         return found.select(contract.landed_schema.names).cast(contract.landed_schema)
 
     def _write(self, contract: Contract, batch: pa.Table, batch_id: str) -> None:

@@ -169,6 +169,16 @@ def test_a_jump_is_flagged_and_not_dropped() -> None:
     assert warning.failing_rows[0]["session_date"] == "2024-03-08"
 
 
+def test_a_history_of_adjusted_closes_alone_passes_and_its_jumps_are_flagged() -> None:
+    nothing: list[object] = [None] * 3
+    alone = daily_prices(open=nothing, high=nothing, low=nothing, close=nothing)
+    assert checked("daily_price", alone).warnings == ()
+    jumped = alone.assign(adj_close=[72.0, 71.0, 120.0])
+    report = checked("daily_price", jumped)
+    assert report.passed
+    assert [warning.check for warning in report.warnings] == ["jump_explained"]
+
+
 def test_a_jump_with_a_corporate_action_is_explained() -> None:
     # BABA went ex-dividend on 2024-06-13: the baseline's corporate action explains any move.
     days = [date(2024, 6, 11), date(2024, 6, 12), date(2024, 6, 13)]

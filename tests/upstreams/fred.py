@@ -104,7 +104,8 @@ class Fred:
         for day, said in sorted(self.series[name].items()):
             known = sorted((since, value) for since, value in said.items() if since <= self.today)
             ends = [since - timedelta(days=1) for since, _ in known[1:]] + [FOREVER]
-            for (since, value), end in zip(known, ends, strict=True):
+            # Of a day that nothing is known of yet there is no row.
+            for (since, value), end in zip(known, ends, strict=False):
                 if since <= last and end >= first:
                     rows.append(
                         {

@@ -2,8 +2,8 @@
 
 A moment is set and everything is answered as Yahoo would have then: history in the splits and
 dividends up to that day, the last session unfinished while the exchange is open, and twice on the
-evening after. Prices are the real ones of ``shared/upstream/prices`` where that is present; what comes
-after them, and every other ticker, is made, the same at every call.
+evening after. Prices are the real ones of ``shared/upstream/prices`` where that is present; what
+comes after them, and every other ticker, is made, the same at every call.
 """
 
 from __future__ import annotations
