@@ -21,5 +21,9 @@ def import_prices(loader: Loader, path: Path, ticker: str | None = None) -> Load
     if "currency" not in history:
         own = {s.security_key: s.currency for s in loader.registry.entries(Security)}
         history["currency"] = history["ticker"].map(own)
+    indexes = {
+        s.security_key for s in loader.registry.entries(Security) if s.security_type == "index"
+    }
+    history.loc[history["ticker"].isin(indexes), "split_basis"] = None
     contract = contract_for("daily_price")
     return loader.load(contract, history[contract.batch_schema.names])

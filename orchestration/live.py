@@ -28,8 +28,6 @@ MACRO = contract_for("macro_observation")
 PRICES = contract_for("daily_price")
 ACTIONS = contract_for("corporate_action")
 FX = contract_for("fx_rate")
-#: FRED allows 120 requests a minute.
-FRED_REQUESTS_PER_SECOND = 2.0
 
 
 @dataclass
@@ -85,7 +83,7 @@ def update_fred(
     """Land new observations and vintages of FRED series."""
     key = settings.fred_api_key.get_secret_value() if settings.fred_api_key else None
     transport = Transport(
-        fred.NAME, policy(settings, FRED_REQUESTS_PER_SECOND), secrets=[key or ""]
+        fred.NAME, policy(settings, settings.fred_requests_per_second), secrets=[key or ""]
     )
     collected_on = today or _today()
 
@@ -131,7 +129,7 @@ def update_yahoo(
     """Land new sessions, corrections and corporate actions of securities."""
     update = Update(yahoo.NAME)
     session = yahoo.GuardedSession(
-        policy(settings, yahoo.REQUESTS_PER_SECOND), base_url=settings.yahoo_url
+        policy(settings, settings.yahoo_requests_per_second), base_url=settings.yahoo_url
     )
     yahoo.set_cache_folder(loader.home.root / "cache" / "yfinance")
     moment = now or datetime.now(UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import duckdb
@@ -35,14 +35,16 @@ def release(published: Home) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 class warehouse:  # noqa: N801
-    """Makes ``home`` the warehouse of this process for as long as the block runs."""
+    """Makes ``home`` the warehouse of this process, with other settings, while the block runs."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, others: Mapping[str, str] | None = None) -> None:
         self.home = home
+        self.environment = {"WAREHOUSE_HOME": str(home.root), **(others or {})}
 
     def __enter__(self) -> Home:
-        self.before = {name: os.environ.get(name) for name in ("WAREHOUSE_HOME", "DAGSTER_HOME")}
-        os.environ["WAREHOUSE_HOME"] = str(self.home.root)
+        names = {"DAGSTER_HOME", *self.environment}
+        self.before = {name: os.environ.get(name) for name in names}
+        os.environ.update(self.environment)
         settings.cache_clear()
         return self.home
 

@@ -22,7 +22,8 @@ from orchestration.registry.entries import Kpi, MacroSeries, Security, Segment
 
 BoolSeries = Any  # pd.Series[bool]; pandas' own alias cannot be used at run time
 
-#: Share of the exchange's sessions that daily rows must cover between first and last.
+#: Share of the exchange's sessions that daily rows must cover between first and last; one session
+#: may always be missing, or a gap in a window of few days would keep all of them out.
 MINIMUM_COVERAGE = 0.98
 #: A close that moves by more than this in a session needs an explanation.
 MAXIMUM_UNEXPLAINED_MOVE = 0.5
@@ -83,7 +84,7 @@ def sessions_complete(frame: pd.DataFrame, context: RuleContext) -> tuple[BoolSe
     for ticker, rows in _daily(frame):
         absent = _absent(ticker, rows, context)
         covered = len(rows) / (len(rows) + len(absent))
-        if covered < MINIMUM_COVERAGE:
+        if len(absent) > 1 and covered < MINIMUM_COVERAGE:
             thin.append(f"{ticker} {covered:.1%} of sessions")
             failing |= frame.index.isin(_after_gaps(rows, absent))
     return failing, _some(thin)

@@ -9,56 +9,54 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import date
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from orchestration.contracts import contract_for
 from orchestration.home import Home
-from orchestration.loading import Loader
 from orchestration.reader import connect
 from orchestration.release import current_release
 from orchestration.run import run_everything
 from tests.conftest import warehouse
+from tests.upstreams.world import world
 
 SEED = 20261124
-#: Longer than an undisturbed run in a process of its own takes on a slow machine.
-LATEST_KILL_SECONDS = 13.0
+#: Longer than an undisturbed live run in a process of its own takes.
+LATEST_KILL_SECONDS = 17.0
 
 
-def new_observation() -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "series_id": ["DGS10"],
-            "observation_date": [date(2026, 6, 1)],
-            "vintage_date": [date(2026, 6, 2)],
-            "value": [4.44],
-            "unit": ["percent"],
-            "source": ["fred"],
-            "source_url": ["https://fred.stlouisfed.org/series/DGS10"],
+@dataclass(frozen=True)
+class Interrupted:
+    """A warehouse with a release, upstreams with news for it, and what it should end as."""
+
+    home: Home
+    environment: Mapping[str, str]
+    hashes: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def interrupted(published: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interrupted]:
+    now = datetime.now(UTC)
+    folder = tmp_path_factory.mktemp("crash")
+    pending, undisturbed = Home(folder / "pending"), Home(folder / "undisturbed")
+    with world(now - timedelta(days=30)) as played:
+        shutil.copytree(published.root, pending.root, symlinks=True)
+        environment = played.environment() | {
+            "WAREHOUSE_PRICES_SINCE": str(now.date() - timedelta(days=90))
         }
-    )
-
-
-@pytest.fixture(scope="module")
-def pending(published: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A warehouse with a release and a landed batch that the release does not hold yet."""
-    root = tmp_path_factory.mktemp("crash") / "pending"
-    shutil.copytree(published.root, root, symlinks=True)
-    Loader(Home(root)).load(contract_for("macro_observation"), new_observation())
-    return Home(root)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(pending: Home, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The hashes that a run which nobody kills ends with."""
-    home = Home(tmp_path_factory.mktemp("undisturbed") / "warehouse")
-    shutil.copytree(pending.root, home.root, symlinks=True)
-    with warehouse(home):
-        assert run_everything(home).succeeded
-    return hashes(home)
+        with warehouse(pending, environment):
+            assert run_everything(pending, live=True).succeeded
+        played.move_to(now)
+        shutil.copytree(pending.root, undisturbed.root, symlinks=True)
+        with warehouse(undisturbed, environment):
+            summary = run_everything(undisturbed, live=True)
+            assert summary.succeeded, summary.failures
+        assert hashes(undisturbed) != hashes(pending), "there is something to lose"
+        yield Interrupted(pending, environment, hashes(undisturbed))
 
 
 def hashes(home: Home) -> dict[str, str]:
@@ -78,49 +76,47 @@ def readable_rows(home: Home) -> tuple[str, int]:
     return release_id, rows
 
 
-def kill_and_recover(
-    pending: Home, undisturbed: dict[str, str], root: Path, seconds: float
-) -> None:
+def kill_and_recover(interrupted: Interrupted, root: Path, seconds: float) -> None:
     home = Home(root)
-    shutil.copytree(pending.root, home.root, symlinks=True)
+    shutil.copytree(interrupted.home.root, home.root, symlinks=True)
     before = readable_rows(home)
     run = subprocess.Popen(
-        [sys.executable, "-m", "orchestration.cli", "run"],
-        env=os.environ | {"WAREHOUSE_HOME": str(home.root)},
+        [sys.executable, "-m", "orchestration.cli", "run", "--live"],
+        env=os.environ | interrupted.environment | {"WAREHOUSE_HOME": str(home.root)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
     time.sleep(seconds)
-    os.killpg(run.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     after = readable_rows(home)
     # Killed after the switch, the new release is there, whole; otherwise the old one is.
-    assert after == before or hashes(home) == undisturbed
-    with warehouse(home):
-        summary = run_everything(home)
+    assert after == before or hashes(home) == interrupted.hashes
+    with warehouse(home, interrupted.environment):
+        summary = run_everything(home, live=True)
     assert summary.succeeded, summary.failures
-    assert hashes(home) == undisturbed
+    assert hashes(home) == interrupted.hashes
     assert not list(home.releases.glob(".*")), "a killed publish is cleared away"
     shutil.rmtree(home.root)
 
 
 def moments(count: int) -> list[float]:
-    return [
-        round(random.Random(SEED + i).uniform(0.3, LATEST_KILL_SECONDS), 2) for i in range(count)
-    ]
+    """Moments spread evenly over a run, from extraction to release, each moved a little."""
+    step = LATEST_KILL_SECONDS / count
+    dice = random.Random(SEED)
+    return [round((place + dice.random()) * step, 2) for place in range(count)]
 
 
 @pytest.mark.parametrize("seconds", moments(4))
-def test_killed_run(
-    pending: Home, undisturbed: dict[str, str], tmp_path: Path, seconds: float
-) -> None:
-    kill_and_recover(pending, undisturbed, tmp_path / "warehouse", seconds)
+def test_killed_run(interrupted: Interrupted, tmp_path: Path, seconds: float) -> None:
+    kill_and_recover(interrupted, tmp_path / "warehouse", seconds)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seconds", moments(20))
+@pytest.mark.parametrize("seconds", moments(100))
 def test_killed_run_at_many_moments(
-    pending: Home, undisturbed: dict[str, str], tmp_path: Path, seconds: float
+    interrupted: Interrupted, tmp_path: Path, seconds: float
 ) -> None:
-    kill_and_recover(pending, undisturbed, tmp_path / "warehouse", seconds)
+    kill_and_recover(interrupted, tmp_path / "warehouse", seconds)

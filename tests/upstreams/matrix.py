@@ -1,7 +1,7 @@
 """The table of upstream faults in ``docs``, made from what the tests saw.
 
-A test calls :func:`record` with what happened; ``python -m tests.upstreams.matrix`` prints the table
-of the last test run, the same whatever order the tests ran in.
+A test calls :func:`record` with what happened; ``python -m tests.upstreams.matrix`` prints the
+table of the last test run, the same whatever order the tests ran in.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How upstreams misbehave.
 
-``TRANSPORT_FAULTS`` are the same for every format. ``FORMAT_FAULTS`` are names: each upstream's module
-says in its own ``FORMAT_FAULTS`` how a good body is turned into that wrong one.
+``TRANSPORT_FAULTS`` are the same for every format. ``FORMAT_FAULTS`` are names: each upstream's
+module says in its own ``FORMAT_FAULTS`` how a good body is turned into that wrong one.
 """
 
 from __future__ import annotations

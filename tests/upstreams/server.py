@@ -7,8 +7,8 @@ One process serves several upstreams, each under its own path prefix:
         fetch(base_url=server.url + "/fred")
         assert len(server.seen) == 3
 
-A handler takes a ``Request`` (its path without the prefix) and returns a ``Reply``. A fault is asked
-in its place: it may send the good reply in a wrong way, or another one.
+A handler takes a ``Request`` (its path without the prefix) and returns a ``Reply``. A fault is
+asked in its place: it may send the good reply in a wrong way, or another one.
 """
 
 from __future__ import annotations

@@ -47,6 +47,9 @@ class World:
             "WAREHOUSE_WORLDBANK_URL": f"{url}/worldbank/v2",
             "WAREHOUSE_ECB_URL": f"{url}/ecb{ecb.PATH}",
             "WAREHOUSE_PRICES_SINCE": _FIRST.isoformat(),
+            # Nobody is to be spared here.
+            "WAREHOUSE_YAHOO_REQUESTS_PER_SECOND": "1000",
+            "WAREHOUSE_FRED_REQUESTS_PER_SECOND": "1000",
             "WAREHOUSE_ATTEMPTS": "3",
             "WAREHOUSE_BACKOFF_SECONDS": "0.01",
             "WAREHOUSE_READ_TIMEOUT_SECONDS": "1",

@@ -32,8 +32,8 @@ class WorldBank:
         address = _ADDRESS.match(request.path)
         values = self.series.get("/".join(address.groups())) if address else None
         if address is None or values is None:
-            return _json([{"message": [{"id": "120", "key": "Invalid value",
-                                        "value": "The provided parameter value is not valid"}]}])  # fmt: skip
+            said = {"id": "120", "key": "Invalid value", "value": "The parameter is not valid"}
+            return _json([{"message": [said]}])
         per_page = min(int(request.query.get("per_page", 50)), self.most_rows)
         page = int(request.query.get("page", 1))
         country, indicator = address.groups()

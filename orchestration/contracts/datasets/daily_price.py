@@ -88,7 +88,7 @@ DAILY_PRICE = Contract(
         RowRule(
             "sessions_complete",
             "critical",
-            "Daily rows cover at least 98% of the exchange's sessions between first and last.",
+            "Daily rows cover all sessions between first and last but one, or 98% of them.",
         ),
         RowRule(
             "no_missing_session", "warning", "No session is missing between a ticker's daily rows."
