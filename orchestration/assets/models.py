@@ -14,6 +14,7 @@ from dagster_dbt import (
 
 from orchestration.assets.baseline import baseline_key
 from orchestration.assets.checks import markdown_table
+from orchestration.assets.live import LIVE
 from orchestration.assets.reference import CALENDAR_DATES, REGISTRY
 from orchestration.build import BuildFailed, Table, build_models
 from orchestration.fingerprint import DBT_PROJECT
@@ -41,6 +42,20 @@ class WarehouseTranslator(DagsterDbtTranslator):
         if dbt_resource_props["source_name"] == "landing":
             return baseline_key(name)
         return {"load_log": LOAD_LOG, "calendar_dates": CALENDAR_DATES}.get(name, REGISTRY)
+
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetSpec:
+        """Return a node's spec; who reads a landing dataset depends on all that land it."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        read = {dep.asset_key for dep in spec.deps}
+        live = [
+            dg.AssetDep(key)
+            for upstream in LIVE
+            for key in upstream.keys
+            if baseline_key(key.path[-1]) in read
+        ]
+        return spec.replace_attributes(deps=[*spec.deps, *live])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
         """Group models by their schema."""

@@ -178,3 +178,31 @@ def test_a_selection_lands_only_what_it_names(home: Home) -> None:
     landed = {a.dataset for a in Loader(home).landing.log.assertions()}
     assert landed == {"macro_observation", "fx_rate"}
     assert summary.release_is_new
+
+
+def test_two_runs_at_once_both_end_well(home: Home) -> None:
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "orchestration.cli", "run"],
+            env=os.environ | {"WAREHOUSE_HOME": str(home.root)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    ended = [(*run.communicate(timeout=180), run.returncode) for run in started]
+    assert [code for *_, code in ended] == [0, 0], ended
+    assert len(releases(home)) == 1, "the one that waited found nothing left to do"
+
+
+def test_a_run_that_waited_long_enough_is_told_who_is_at_work(copy: Home) -> None:
+    from orchestration.locking import write_lock
+
+    with warehouse(copy, {"WAREHOUSE_LOCK_TIMEOUT_SECONDS": "1"}), write_lock(copy, 1):
+        (copy.root / "published" / "current").unlink()
+        answer = command(copy, "run")
+    assert answer.returncode == 2
+    said = " ".join(answer.stderr.split())
+    assert f"is being written by process {os.getpid()}" in said
+    assert "gave up after 1 seconds" in said

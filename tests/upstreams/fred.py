@@ -2,7 +2,8 @@
 
 A day is set and everything is answered as FRED would have on it. The API is as strict as FRED's
 own: it refuses an unknown key, a real-time period before the first vintage of a series, and one
-that spans more than 2,000 vintages; and it cuts the real-time period of a value to the one asked for.
+that spans more than 2,000 vintages; and it cuts the real-time period of a value to the one asked
+for.
 """
 
 from __future__ import annotations
