@@ -10,6 +10,7 @@ import json
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from orchestration.files import write_json
@@ -177,7 +178,7 @@ def _table(connection: Any, quoted: str) -> Table:
     return Table(rows, newest, preview)
 
 
-def _note(home: Home) -> Any:
+def _note(home: Home) -> Path:
     return home.build / "built.json"
 
 

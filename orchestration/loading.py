@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -109,7 +110,7 @@ class Loader:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return content["rules"], GuardReport.from_json(content["report"])
 
-    def _report_path(self, dataset: str, batch_id: str) -> Any:
+    def _report_path(self, dataset: str, batch_id: str) -> Path:
         return self.landing.path(dataset, batch_id).with_suffix(".report.json")
 
 
