@@ -24,7 +24,7 @@ JOBS = [
     ),
     *(
         dg.define_asset_job(
-            upstream.node_def.name,
+            f"fetch_{upstream.node_def.name}",
             selection=dg.AssetSelection.assets(upstream),
             executor_def=dg.in_process_executor,
             description=f"Land what {upstream.node_def.name} has that is new.",

@@ -24,7 +24,7 @@ def _market_schedule(
 ) -> dg.ScheduleDefinition:
     @dg.schedule(
         name=name,
-        job=BY_NAME["yahoo"],
+        job=BY_NAME["fetch_yahoo"],
         cron_schedule=ticks,
         execution_timezone=time_zone,
         description=f"Daily prices half an hour after {exchange_mic} closes ({closes}); "
@@ -61,7 +61,7 @@ def _daily(
 ) -> dg.ScheduleDefinition:
     @dg.schedule(
         name=name,
-        job=BY_NAME[upstream],
+        job=BY_NAME[f"fetch_{upstream}"],
         cron_schedule=cron,
         execution_timezone=time_zone,
         description=f"What {upstream} has that is new, every weekday.",

@@ -33,7 +33,7 @@ def _extract(contract: Contract) -> pd.DataFrame:
             baseline_key(contract.dataset),
             group_name=contract.group,
             description=contract.description,
-            kinds={"python", "parquet"},
+            kinds={"baseline", "parquet"},
             tags={"source": "baseline"},
             skippable=True,
         )

@@ -26,7 +26,7 @@ def _specs(upstream: str, contracts: Sequence[Contract]) -> list[dg.AssetSpec]:
             live_key(upstream, contract.dataset),
             group_name=contract.group,
             description=f"What {upstream} has that has not landed yet. {contract.description}",
-            kinds={"python", "parquet"},
+            kinds={upstream, "parquet"},
             tags={"source": upstream},
             skippable=True,
         )

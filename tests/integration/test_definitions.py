@@ -58,6 +58,12 @@ def test_every_landed_asset_is_guarded_by_blocking_checks() -> None:
                 assert wanted <= blocking[f"{upstream}/{contract.dataset}"]
 
 
+def test_the_whole_code_location_loads() -> None:
+    # Resolving an asset graph alone does not see two definitions of one name.
+    dg.Definitions.validate_loadable(defs)
+    defs.get_repository_def().load_all_definitions()
+
+
 def test_assets_are_described_and_grouped() -> None:
     graph = defs.resolve_asset_graph()
     for key in graph.materializable_asset_keys:
@@ -67,5 +73,5 @@ def test_assets_are_described_and_grouped() -> None:
 
 
 def test_jobs_run_in_one_process() -> None:
-    for name in ("everything", "yahoo", "fred", "worldbank", "ecb"):
+    for name in ("everything", "fetch_yahoo", "fetch_fred", "fetch_worldbank", "fetch_ecb"):
         assert defs.resolve_job_def(name).executor_def.name == "in_process"
