@@ -18,7 +18,8 @@ MACRO = contract_for("macro_observation")
 def news(contract: Contract, frame: pd.DataFrame, landing: Landing) -> pd.DataFrame:
     """Return the rows whose key has not landed, or whose newest assertion says otherwise.
 
-    A frame that is no batch of its contract comes back whole: judging it is the guard's.
+    A frame that is no batch of its contract, or contradicts itself, comes back whole: judging it is
+    the guard's, and half of a contradiction would pass.
     """
     same = " and ".join(
         f"landed.{_q(c.name)} is not distinct from batch.{_q(c.name)}" for c in _data(contract)
@@ -62,6 +63,10 @@ def _rows_without(
     with duckdb.connect() as connection:
         connection.register("batch", batch.append_column("place", [range(batch.num_rows)]))
         connection.register("landed", landed)
+        key = ", ".join(_q(name) for name in contract.key)
+        twice = f"select 1 from batch group by {key} having count(*) > 1 limit 1"  # noqa: S608
+        if connection.sql(twice).fetchall():
+            return frame
         fresh = connection.sql(
             f"select place from batch where not exists (select 1 from landed where {same})"  # noqa: S608
         ).fetchall()

@@ -19,6 +19,8 @@ from orchestration.extract.transport import Transport, UnexpectedAnswer
 
 NAME = "ecb"
 HISTORY_URL = ECB_URL
+#: Bytes; the history since 1999 has 1.5 million.
+_LARGEST_TABLE = 20_000_000
 
 #: The currencies that figures of the registry's companies and securities are in.
 CURRENCIES = ("USD", "CNY", "HKD")
@@ -57,9 +59,12 @@ def _rates(packed: bytes, currencies: Sequence[str]) -> pd.DataFrame:
     try:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             (name,) = archive.namelist()
-            content = archive.read(name)
+            with archive.open(name) as stream:
+                content = stream.read(_LARGEST_TABLE + 1)
     except (zipfile.BadZipFile, ValueError, EOFError) as error:
         raise ValueError(f"is no zip file of one table: {error}") from error
+    if len(content) > _LARGEST_TABLE:
+        raise ValueError(f"unpacks to more than {_LARGEST_TABLE:,} bytes")
     wide = pd.read_csv(io.BytesIO(content), na_values=["N/A"], dtype=str)
     missing = {"Date", *currencies} - set(wide.columns)
     if missing:

@@ -67,7 +67,7 @@ def _spaces() -> Iterator[bytes]:
 
 def _gzip_bomb() -> bytes:
     packed = io.BytesIO()
-    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=9) as stream:
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1) as stream:
         for piece in _spaces():
             stream.write(piece)
     return packed.getvalue()
