@@ -20,6 +20,20 @@ if TYPE_CHECKING:
 
     from orchestration.run import RunSummary
 
+#: Ages as of today: the release may be old because nothing new has come.
+_FRESHNESS_TODAY = """
+    select dataset, newest_observation, age_days, case
+        when newest_observation is null then 'no_data'
+        when age_days > error_after_days then 'error'
+        when age_days > warn_after_days then 'warn'
+        else 'fresh' end as status
+    from (
+        select * replace (date_diff('day', newest_observation, current_date) as age_days)
+        from ops.freshness
+    )
+    order by dataset
+"""
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -102,9 +116,7 @@ def status() -> None:
         return
     fresh = Table("dataset", "newest observation", "age in days", "status", title="Freshness")
     with connect(home.root) as connection:
-        rows = connection.execute(
-            "select dataset, newest_observation, age_days, status from ops.freshness order by all"
-        ).fetchall()
+        rows = connection.execute(_FRESHNESS_TODAY).fetchall()
     for row in rows:
         fresh.add_row(*("" if cell is None else str(cell) for cell in row))
     out.print(fresh)
