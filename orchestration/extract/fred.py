@@ -19,7 +19,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestration.extract.series import Observation, Series, as_batch
-from orchestration.extract.transport import Transport, UnexpectedAnswer
+from orchestration.extract.transport import Transport, UnexpectedAnswer, unexpected_field
 
 NAME = "fred"
 CSV_URL = "https://fred.stlouisfed.org/graph/fredgraph.csv"
@@ -185,8 +185,6 @@ def _read_page(
     try:
         return page.model_validate(json.loads(content))
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise UnexpectedAnswer(NAME, url, f"{field}: {first['msg']}") from None
+        raise unexpected_field(NAME, url, error) from None
     except ValueError as error:
         raise UnexpectedAnswer(NAME, url, f"is no JSON: {error}") from None

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     import httpx
     import tenacity
+    from pydantic import ValidationError
 
 #: A server that asks for more patience than this is treated as down.
 LONGEST_RETRY_AFTER_SECONDS = 120.0
@@ -44,6 +45,14 @@ class UpstreamRefused(UpstreamError):
 
 class UnexpectedAnswer(UpstreamError):
     """An answer that is not what the format promises."""
+
+
+def unexpected_field(upstream: str, url: str, error: ValidationError) -> UnexpectedAnswer:
+    """Return what is wrong with an answer's fields: the first one, and how many more."""
+    first, count = error.errors()[0], error.error_count()
+    field = ".".join(map(str, first["loc"]))
+    more = f" (and {count - 1} more)" if count > 1 else ""
+    return UnexpectedAnswer(upstream, url, f"{field}: {first['msg']}{more}")
 
 
 @dataclass(frozen=True)

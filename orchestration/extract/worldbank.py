@@ -16,7 +16,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestration.extract.series import Observation, Series, as_batch
-from orchestration.extract.transport import Transport, UnexpectedAnswer
+from orchestration.extract.transport import Transport, UnexpectedAnswer, unexpected_field
 
 NAME = "worldbank"
 API_URL = "https://api.worldbank.org/v2"
@@ -82,7 +82,5 @@ def _read(content: bytes, url: str) -> tuple[_Head, list[_Row]]:
             rows = answer[1] if len(answer) > 1 and answer[1] else []
             return _Head.model_validate(answer[0]), [_Row.model_validate(row) for row in rows]
         except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, first["loc"]))
-            raise UnexpectedAnswer(NAME, url, f"{field}: {first['msg']}") from None
+            raise unexpected_field(NAME, url, error) from None
     raise UnexpectedAnswer(NAME, url, "is not a header and rows")

@@ -46,6 +46,7 @@ from orchestration.extract.transport import (
     asked_patiently,
     host_of,
     judge_status,
+    unexpected_field,
 )
 
 NAME = "yahoo"
@@ -341,10 +342,7 @@ def _read(response: Response, url: str) -> _Chart:
             raise UnexpectedAnswer(NAME, url, "is empty: holds no session")
         return _Chart.model_validate(results[0])
     except ValidationError as error:
-        first, count = error.errors()[0], error.error_count()
-        field = ".".join(map(str, first["loc"]))
-        more = f" (and {count - 1} more)" if count > 1 else ""
-        raise UnexpectedAnswer(NAME, url, f"{field}: {first['msg']}{more}") from error
+        raise unexpected_field(NAME, url, error) from error
     except (KeyError, TypeError, IndexError) as error:
         raise UnexpectedAnswer(NAME, url, f"is no chart: {error!r}") from error
 
