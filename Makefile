@@ -1,6 +1,6 @@
 # Two commands do everything: `make run` (set-up and the main job) and `make test` (set-up and all tests).
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint lock setup ui clean
+.PHONY: help run test test-long lint docs lock setup ui clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -45,6 +45,11 @@ lint: setup ## ruff, mypy, import-linter, sqlfluff
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint dbt_project/models
+
+docs: setup ## write docs/upstream-faults.md from what the tests see
+	rm -f data/upstream-faults.jsonl
+	$(BIN)/python -m pytest --quiet tests/integration/test_upstream_*.py
+	$(BIN)/python -m tests.upstreams.matrix > docs/upstream-faults.md
 
 ui: setup ## the Dagster web UI on loopback
 	$(BIN)/warehouse ui

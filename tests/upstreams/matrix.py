@@ -31,8 +31,14 @@ def table() -> str:
         "| " + " | ".join(_cell(rows[key][name]) for name in _COLUMNS) + " |"
         for key in sorted(rows)
     ]
+    intro = (
+        "# What upstream faults do\n\n"
+        "Made by `make docs` from what the tests of `tests/integration/test_upstream_*.py` saw: the\n"
+        "real clients against local servers. In every row what had landed before is untouched, and\n"
+        "once the upstream behaves again, the next run lands what was missing.\n"
+    )
     header = "| Upstream | Misbehaviour | What lands | What is quarantined | What the user reads |"
-    return "\n".join([header, "|---|---|---|---|---|", *cells]) + "\n"
+    return "\n".join([intro, header, "|---|---|---|---|---|", *cells]) + "\n"
 
 
 def _cell(text: str) -> str:
