@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     prices_since: date = Field(
         date(2014, 1, 1), description="First session of which daily prices are fetched."
     )
+    filings_since: date = Field(
+        date(2024, 1, 1), description="Oldest filing that is looked for at the SEC."
+    )
     sec_contact: str | None = Field(
         None, description="E-mail address that the SEC asks every client to name; no SEC without."
     )

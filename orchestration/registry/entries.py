@@ -145,6 +145,22 @@ class Kpi(Entry):
     definition: Text
 
 
+class XbrlConcept(Entry):
+    """The XBRL concept that a metric or indicator is tagged with in filings.
+
+    Key: measure, key, taxonomy, concept. Of several concepts in one document the one with the lowest
+    ``priority`` counts. ``except_company_keys``: companies whose figure is of another definition.
+    """
+
+    measure: Literal["metric", "kpi"]
+    key: Key
+    taxonomy: Literal["us-gaap", "ifrs-full", "dei"]
+    concept: Annotated[str, Field(pattern=r"^[A-Za-z]+$")]
+    priority: int = Field(gt=0)
+    except_company_keys: Listed = ()
+    source: Text
+
+
 class MacroSeries(Entry):
     """A macroeconomic series. Key: ``series_id``."""
 

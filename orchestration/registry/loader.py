@@ -26,6 +26,7 @@ from orchestration.registry.entries import (
     Security,
     Segment,
     Structure,
+    XbrlConcept,
 )
 
 DATA = Path(__file__).parent / "data"
@@ -41,6 +42,7 @@ FILES: dict[str, tuple[type[Entry], tuple[str, ...]]] = {
     "segments": (Segment, ("segment_key",)),
     "metrics": (MetricEntry, ("metric",)),
     "kpis": (Kpi, ("kpi",)),
+    "xbrl_concepts": (XbrlConcept, ("measure", "key", "taxonomy", "concept")),
     "macro_series": (MacroSeries, ("series_id",)),
     "comparisons": (Comparison, ("comparison", "company_key", "structure")),
     "claims": (Claim, ("claim_id",)),
@@ -125,6 +127,7 @@ _SCHEMAS: dict[str, dict[str, pa.DataType]] = {
     "claims": {"threshold": pa.float64()},
     "freshness_limits": {"warn_after_days": pa.int32(), "error_after_days": pa.int32()},
     "lost_sessions": {"session_date": pa.date32()},
+    "xbrl_concepts": {"priority": pa.int32()},
 }
 
 
@@ -199,6 +202,7 @@ _REFERENCES: dict[tuple[str, str], tuple[str, str]] = {
     ("segments", "parent_segment_key"): ("segments", "segment_key"),
     ("macro_series", "official_yoy_series"): ("macro_series", "series_id"),
     ("comparisons", "company_key"): ("companies", "company_key"),
+    ("xbrl_concepts", "except_company_keys"): ("companies", "company_key"),
 }
 
 
@@ -293,6 +297,17 @@ def _live_series_half_given(lines: _Lines) -> Iterator[str]:
             yield line.problem("official_yoy_series", "must be given for an official series only")
 
 
+def _concepts_of_nothing(lines: _Lines) -> Iterator[str]:
+    known = {
+        "metric": {cast("MetricEntry", line.entry).metric for line in lines["metrics"]},
+        "kpi": {cast("Kpi", line.entry).kpi for line in lines["kpis"]},
+    }
+    for line in lines["xbrl_concepts"]:
+        concept = cast("XbrlConcept", line.entry)
+        if concept.key not in known[concept.measure]:
+            yield line.problem("key", f"is not in {concept.measure}s.csv")
+
+
 def _limits_out_of_order(lines: _Lines) -> Iterator[str]:
     for line in lines["freshness_limits"]:
         limit = cast("FreshnessLimit", line.entry)
@@ -308,5 +323,6 @@ _CHECKS: tuple[Callable[[_Lines], Iterator[str]], ...] = (
     _overlapping_structures,
     _comparisons_of_other_segments,
     _live_series_half_given,
+    _concepts_of_nothing,
     _limits_out_of_order,
 )

@@ -90,6 +90,8 @@ def test_a_series_is_one_line(folder: Path) -> None:
         ("claims", "at_least,10", "about,10", "claims.csv:2: rule: 'about'"),
         ("freshness_limits", "daily_price,4,10", "daily_price,14,10",
          "error_after_days: 10 must be more than warn_after_days"),
+        ("xbrl_concepts", "metric,net_income,us-gaap,ProfitLoss",
+         "metric,profit,us-gaap,ProfitLoss", "key: 'profit' is not in metrics.csv"),
         ("kpis", "million shares", "million shares,surplus,surplus", "kpis.csv:2:"),
     ],
 )  # fmt: skip

@@ -33,9 +33,9 @@ def table() -> str:
     ]
     intro = (
         "# What upstream faults do\n\n"
-        "Made by `make docs` from what the tests of `tests/integration/test_upstream_*.py` saw: the\n"
-        "real clients against local servers. In every row what had landed before is untouched, and\n"
-        "once the upstream behaves again, the next run lands what was missing.\n"
+        "Made by `make docs` from what the tests of `tests/integration/test_upstream_*.py` saw:\n"
+        "the real clients against local servers. In every row what had landed before is\n"
+        "untouched, and once the upstream behaves again, the next run lands what was missing.\n"
     )
     header = "| Upstream | Misbehaviour | What lands | What is quarantined | What the user reads |"
     return "\n".join([intro, header, "|---|---|---|---|---|", *cells]) + "\n"
