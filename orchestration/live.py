@@ -6,24 +6,31 @@ beside what was landed: one bad series never holds up the others, and nothing la
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pandas as pd
 
 from orchestration.changes import new_vintages, news
 from orchestration.contracts import Contract, contract_for
-from orchestration.extract import ecb, fred, worldbank, yahoo
+from orchestration.extract import ecb, edgar, fred, worldbank, yahoo
+from orchestration.extract.edgar import Filing
 from orchestration.extract.series import Series
 from orchestration.extract.transport import Policy, Transport, UpstreamError
+from orchestration.filings import FolderCache, document_batch, fact_batches, publication
+from orchestration.landing.files import KeptFiles
 from orchestration.loading import BatchRejected, Loaded, Loader
 from orchestration.prices import PriceUpdate, update_prices
 from orchestration.registry import Registry
-from orchestration.registry.entries import MacroSeries
+from orchestration.registry.entries import Company, MacroSeries, XbrlConcept
 from orchestration.settings import Settings
 
+DOCUMENT = contract_for("document")
+RESULTS = contract_for("company_result")
+KPIS = contract_for("kpi")
 MACRO = contract_for("macro_observation")
 PRICES = contract_for("daily_price")
 ACTIONS = contract_for("corporate_action")
@@ -159,6 +166,99 @@ def update_yahoo(
     update.land(loader, ACTIONS, actions)
     update.land(loader, PRICES, [found.prices for found in updates])
     return update
+
+
+def unseen_filings(loader: Loader, settings: Settings) -> tuple[dict[str, list[Filing]], Update]:
+    """Return by company the filings that have not landed, and what could not be looked up.
+
+    Raises:
+        MissingContact: when no contact is set; nothing has been asked then.
+    """
+    update = Update(edgar.NAME)
+    transport = _sec(settings)
+    cache = FolderCache(loader.home.root / "cache" / "sec")
+    seen = set(loader.landing.newest(DOCUMENT.dataset, edgar.NAME)["accession"].to_pylist())
+    unseen: dict[str, list[Filing]] = {}
+    for company in loader.registry.entries(Company):
+        if company.cik is None:
+            continue
+        try:
+            filings = edgar.fetch_filings(
+                transport, company.cik, settings.filings_since, cache, settings.sec_url
+            )
+        except UpstreamError as error:
+            update.failures.append(str(error))
+            continue
+        unseen[company.company_key] = [f for f in filings if f.accession not in seen]
+    return unseen, update
+
+
+def update_edgar(
+    loader: Loader, settings: Settings, accessions: Collection[str] | None = None
+) -> Update:
+    """Land new filings, their exhibits and the facts of the companies that filed them.
+
+    ``accessions`` limits it to some filings; without it all that have not landed are taken.
+
+    Raises:
+        MissingContact: when no contact is set; nothing has been asked then.
+    """
+    unseen, update = unseen_filings(loader, settings)
+    transport = _sec(settings)
+    for company_key, filings in unseen.items():
+        wanted = [f for f in filings if accessions is None or f.accession in accessions]
+        if not wanted:
+            continue
+        try:
+            _land_filings(loader, settings, transport, company_key, wanted, update)
+            _land_facts(loader, settings, transport, company_key, update)
+        except UpstreamError as error:
+            update.failures.append(str(error))
+    return update
+
+
+def _sec(settings: Settings) -> Transport:
+    return edgar.client(settings.sec_contact, policy(settings, settings.sec_requests_per_second))
+
+
+def _land_filings(
+    loader: Loader,
+    settings: Settings,
+    transport: Transport,
+    company_key: str,
+    filings: Sequence[Filing],
+    update: Update,
+) -> None:
+    files = KeptFiles(loader.landing.folder / "files")
+    publications = []
+    for filing in filings:
+        exhibits = edgar.fetch_exhibits(transport, filing, settings.sec_url)
+        for exhibit in exhibits:
+            files.keep(exhibit.content, Path(exhibit.name).suffix)
+        publications.append(publication(filing, exhibits))
+    landed = loader.landing.newest(DOCUMENT.dataset).to_pylist()
+    known = {row["document_id"]: row["accession"] for row in landed}
+    update.land(loader, DOCUMENT, [document_batch(company_key, publications, known)])
+
+
+def _land_facts(
+    loader: Loader, settings: Settings, transport: Transport, company_key: str, update: Update
+) -> None:
+    cik = {c.company_key: c.cik for c in loader.registry.entries(Company)}[company_key]
+    assert cik is not None  # it has filings
+    wanted = {(c.taxonomy, c.concept) for c in loader.registry.entries(XbrlConcept)}
+    facts = edgar.fetch_facts(transport, cik, wanted, settings.sec_url)
+    documents = {
+        row["accession"]: (row["document_id"], row["period_end"], row["source_url"])
+        for row in loader.landing.newest(DOCUMENT.dataset).to_pylist()
+        if row["accession"] and row["company_key"] == company_key
+    }
+    results, kpis, left_out = fact_batches(loader.registry, company_key, facts, documents)
+    update.land(loader, RESULTS, [news(RESULTS, results, loader.landing)])
+    update.land(loader, KPIS, [news(KPIS, kpis, loader.landing)])
+    words = ", ".join(f"{count} of {reason}" for reason, count in sorted(left_out.items()))
+    if words:
+        update.remarks.append(f"{company_key}: facts left out: {words}")
 
 
 def _update_series(

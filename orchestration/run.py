@@ -106,19 +106,26 @@ def _execute(
     selected: set[dg.AssetKey],
     instance: dg.DagsterInstance,
 ) -> RunSummary:
-    from orchestration.partitions import range_tags
+    from orchestration.extract.edgar import MissingContact
+    from orchestration.partitions import FILINGS, range_tags
+    from orchestration.schedules import add_unseen_filings
 
     job = defs.resolve_job_def(job_name)
     keys = selected & set(job.asset_layer.executable_asset_keys)
     if not keys:
         return RunSummary(True, (), (), None, False)
-    partitioned = job.partitions_def
-    tags = {}
-    if partitioned is not None:
-        parts = partitioned.get_partition_keys(dynamic_partitions_store=instance)
-        if not parts:
-            return RunSummary(True, (), (), None, False)
-        tags = range_tags(list(parts))
+    tags: dict[str, str] = {}
+    if job.partitions_def == FILINGS:
+        try:
+            unseen, failures = add_unseen_filings(instance)
+        except MissingContact as error:
+            return RunSummary(False, (), (f"{job_name}: {error}",), None, False)
+        if not unseen:
+            lost = tuple(f"{job_name}: {failure}" for failure in failures)
+            return RunSummary(not lost, (), lost, None, False)
+        tags = range_tags(unseen)
+    elif job.partitions_def is not None:
+        tags = range_tags(list(job.partitions_def.get_partition_keys()))
     return _summary(
         job.execute_in_process(
             instance=instance,

@@ -6,13 +6,18 @@ landed is then published by a run of the main job.
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+import json
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from orchestration import calendars, partitions
+from orchestration import calendars, live, partitions
+from orchestration.extract.edgar import MissingContact
 from orchestration.jobs import BY_NAME, EVERYTHING_JOB, LIVE_JOBS
+from orchestration.loading import Loader
 from orchestration.registry import load_registry
+from orchestration.settings import settings, warehouse_home
 
 #: Upstreams show the final prices of a session some minutes after its close.
 AFTER_CLOSE = timedelta(minutes=30)
@@ -117,7 +122,61 @@ def _publishing_sensor(status: dg.DagsterRunStatus) -> dg.SensorDefinition:
     return publish
 
 
+def add_unseen_filings(instance: dg.DagsterInstance) -> tuple[list[str], list[str]]:
+    """Make a partition of every filing that has not landed.
+
+    Returns those in the order in which their partitions stand, and what could not be looked up.
+
+    Raises:
+        MissingContact: when no contact is set.
+    """
+    unseen, lookup = live.unseen_filings(Loader(warehouse_home()), settings())
+    filings = sorted(
+        (filing for of_company in unseen.values() for filing in of_company),
+        key=lambda filing: (filing.filed_on, filing.accession),
+    )
+    accessions = [filing.accession for filing in filings]
+    instance.add_dynamic_partitions(str(partitions.FILINGS.name), accessions)
+    added = partitions.FILINGS.get_partition_keys(dynamic_partitions_store=instance)
+    return [key for key in added if key in set(accessions)], lookup.failures
+
+
+def _today_in_new_york() -> date:
+    return datetime.now(ZoneInfo("America/New_York")).date()
+
+
+@dg.sensor(
+    name="new_filings",
+    job=BY_NAME["fetch_edgar"],
+    minimum_interval_seconds=15 * 60,
+    description="Looks for new SEC filings every 15 minutes on weekdays; each one starts a run.",
+)
+def new_filings(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """Ask for a run of each filing that no run was asked for yet; the cursor remembers those."""
+    if _today_in_new_york().weekday() >= 5:
+        return dg.SkipReason("the SEC accepts no filings on weekends")
+    try:
+        unseen, failures = add_unseen_filings(context.instance)
+    except MissingContact as error:
+        return dg.SkipReason(str(error))
+    for failure in failures:
+        context.log.warning(failure)
+    if failures and not unseen:
+        return dg.SkipReason("; ".join(failures))
+    asked = set(json.loads(context.cursor)) if context.cursor else set()
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(run_key=accession, partition_key=accession)
+            for accession in unseen
+            if accession not in asked
+        ],
+        # What has landed is seen by itself; only filings on their way need remembering.
+        cursor=json.dumps(unseen),
+    )
+
+
 SENSORS = [
+    new_filings,
     _publishing_sensor(dg.DagsterRunStatus.SUCCESS),
     _publishing_sensor(dg.DagsterRunStatus.FAILURE),
 ]

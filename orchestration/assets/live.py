@@ -114,5 +114,11 @@ yahoo = _live_asset(
     partitions.SECURITIES,
     lambda loader, keys: live.update_yahoo(loader, settings(), keys),
 )
+edgar = _live_asset(
+    "edgar",
+    ["document", "company_result", "kpi"],
+    partitions.FILINGS,
+    lambda loader, keys: live.update_edgar(loader, settings(), keys),
+)
 
-LIVE = [yahoo, fred, worldbank, ecb]
+LIVE = [yahoo, edgar, fred, worldbank, ecb]

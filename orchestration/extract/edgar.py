@@ -68,7 +68,7 @@ class Exhibit:
 
 
 class Fact(NamedTuple):
-    """One tagged value. ``unit`` is a currency, ``shares`` or other; ``start`` empty for a balance."""
+    """One tagged value; ``unit`` is a currency or ``shares``, ``start`` empty for a balance."""
 
     taxonomy: str
     concept: str
@@ -152,12 +152,12 @@ def fetch_filings(
     """
     root = base_url or DATA_URL
     url = f"{root}/submissions/CIK{cik:010d}.json"
-    listed = _parse(_Submissions, _conditional(transport, url, cache), url).filings
+    listed = _conditional(_Submissions, transport, url, cache).filings
     pages = [listed.recent]
     for page in listed.pages:
         if page.newest >= since:
             older = f"{root}/submissions/{page.name}"
-            pages.append(_parse(_Filings, _conditional(transport, older, cache), older))
+            pages.append(_conditional(_Filings, transport, older, cache))
     found = {f.accession: f for page in pages for f in _filings(page, cik, url)}
     wanted = [f for f in found.values() if f.form in FORMS and f.filed_on >= since]
     return sorted(wanted, key=lambda filing: (filing.filed_on, filing.accession))
@@ -225,20 +225,21 @@ def _facts(facts: Any, wanted: Collection[tuple[str, str]]) -> Iterator[Fact]:
                 )
 
 
-def _conditional(transport: Transport, url: str, cache: Cache) -> bytes:
+def _conditional(model: type[Any], transport: Transport, url: str, cache: Cache) -> Any:
+    """Ask for what has changed; an answer is kept once it has been read, never before."""
     kept = cache.get(url)
     answer = transport.get(url, headers=kept[0] if kept else None)
     if answer.status == 304 and kept:
-        return kept[1]
+        return _parse(model, kept[1], url)
+    content = _parse(model, answer.content, url)
     validators = {
         asked: answer.headers[given]
         for given, asked in (("etag", "If-None-Match"), ("last-modified", "If-Modified-Since"))
         if given in answer.headers
     }
     if validators:
-        _json(answer.content, url)  # a broken body is not kept
         cache.put(url, validators, answer.content)
-    return answer.content
+    return content
 
 
 def _filings(page: _Filings, cik: int, url: str) -> Iterator[Filing]:

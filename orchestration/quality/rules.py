@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from orchestration import calendars
+from orchestration.contracts.periods import PERIOD_DAYS
 from orchestration.quality.frames import checked_frame
 from orchestration.quality.reconciliation import reconcile
 from orchestration.registry import Registry
@@ -140,12 +141,8 @@ def document_known(frame: pd.DataFrame, context: RuleContext) -> tuple[BoolSerie
 def period_fits_type(frame: pd.DataFrame, _: RuleContext) -> tuple[BoolSeries, str]:
     """The period is as long as its type says, a 52-or-53-week quarter included."""
     days = (frame["period_end"] - frame["period_start"]).dt.days + 1
-    shortest = frame["period_type"].map(
-        {"quarter": 89, "half_year": 180, "nine_months": 271, "year": 362, "instant": 1}
-    )
-    longest = frame["period_type"].map(
-        {"quarter": 99, "half_year": 190, "nine_months": 281, "year": 372, "instant": 1}
-    )
+    shortest = frame["period_type"].map({name: r[0] for name, r in PERIOD_DAYS.items()})
+    longest = frame["period_type"].map({name: r[-1] for name, r in PERIOD_DAYS.items()})
     wrong = (days < shortest) | (days > longest)
     return wrong, _pairs(frame.loc[wrong], "period_type", "period_end")
 

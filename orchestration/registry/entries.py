@@ -148,8 +148,8 @@ class Kpi(Entry):
 class XbrlConcept(Entry):
     """The XBRL concept that a metric or indicator is tagged with in filings.
 
-    Key: measure, key, taxonomy, concept. Of several concepts in one document the one with the lowest
-    ``priority`` counts. ``except_company_keys``: companies whose figure is of another definition.
+    Key: measure, key, taxonomy, concept. Of several concepts in one document the one with the
+    lowest ``priority`` counts. ``except_company_keys``: companies that mean something else by it.
     """
 
     measure: Literal["metric", "kpi"]
