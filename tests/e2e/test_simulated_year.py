@@ -30,6 +30,8 @@ TABLES = {
     "core.fct_daily_price": "split_basis",
     "core.fct_corporate_action": "",
     "core.fct_fx_rate": "",
+    "core.dim_document": "",
+    "core.fct_company_result": "",
     "core.fct_macro_observation": "",
     "marts.security_performance": "",
     "marts.macro_monthly": "",
@@ -43,6 +45,7 @@ def update_all(loader: Loader, day: date) -> list[Update]:
         live.update_fred(loader, settings(), series_of("fred"), day),
         live.update_worldbank(loader, settings(), series_of("worldbank")),
         live.update_ecb(loader, settings()),
+        live.update_edgar(loader, settings()),
     ]
 
 

@@ -20,6 +20,7 @@ def upstream_of(key: str) -> set[str]:
     [
         ("stg_landing__daily_price", {"baseline/daily_price", "yahoo/daily_price"}),
         ("stg_landing__fx_rate", {"baseline/fx_rate", "ecb/fx_rate"}),
+        ("stg_landing__document", {"baseline/document", "edgar/document"}),
         (
             "stg_landing__macro_observation",
             {
@@ -50,7 +51,7 @@ def test_every_landed_asset_is_guarded_by_blocking_checks() -> None:
     for key in graph.asset_check_keys:
         if graph.get(key).blocking:
             blocking.setdefault(key.asset_key.to_user_string(), set()).add(key.name)
-    for upstream in ("baseline", "yahoo", "fred", "worldbank", "ecb"):
+    for upstream in ("baseline", "yahoo", "edgar", "fred", "worldbank", "ecb"):
         for contract in CONTRACTS.values():
             if dg.AssetKey([upstream, contract.dataset]) in graph.materializable_asset_keys:
                 critical = {r.name for r in contract.rules if r.severity == "critical"}
@@ -73,5 +74,6 @@ def test_assets_are_described_and_grouped() -> None:
 
 
 def test_jobs_run_in_one_process() -> None:
-    for name in ("everything", "fetch_yahoo", "fetch_fred", "fetch_worldbank", "fetch_ecb"):
+    upstreams = ("yahoo", "edgar", "fred", "worldbank", "ecb")
+    for name in ("everything", *(f"fetch_{upstream}" for upstream in upstreams)):
         assert defs.resolve_job_def(name).executor_def.name == "in_process"

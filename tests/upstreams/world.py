@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from orchestration.registry import load_registry
 from orchestration.registry.entries import MacroSeries
-from tests.upstreams import ecb, fred, worldbank
+from tests.upstreams import ecb, edgar, fred, worldbank
 from tests.upstreams.misbehaviours import TRANSPORT_FAULTS
 from tests.upstreams.server import Fault, Reply, Request, UpstreamServer, Wire
 from tests.upstreams.yahoo import Market
@@ -18,6 +18,25 @@ from tests.upstreams.yahoo import Market
 #: Faults that heal by themselves, as they happen on any day.
 PASSING_FAULTS = ("429", "500", "503", "reset in mid-body", "stalled body", "truncated body")
 _FIRST = date(2023, 1, 2)
+#: A made issuer's filings, oldest first, and what is tagged in the annual report.
+_FILINGS = [
+    edgar.results("0001104659-24-000001", date(2024, 1, 3), "December", "December 31, 2023"),
+    edgar.notice("0001104659-24-000002", date(2024, 1, 5)),
+    edgar.annual("0001104659-24-000003", "20-F", date(2024, 5, 23), date(2024, 3, 31)),
+    edgar.results("0001104659-24-000004", date(2024, 8, 15), "June", "June 30, 2024"),
+    edgar.notice("0001104659-26-000005", date(2026, 11, 10)),
+]
+_FACTS = {
+    "us-gaap": {
+        "NetCashProvidedByUsedInOperatingActivities": {
+            "units": {
+                "CNY": [
+                    edgar.fact("0001104659-24-000003", "2023-04-01", "2024-03-31", 182_593_000_000)
+                ]
+            }
+        }
+    }
+}
 
 
 @dataclass
@@ -29,11 +48,15 @@ class World:
     fred: fred.Fred
     worldbank: worldbank.WorldBank
     ecb: ecb.Ecb
+    edgar: edgar.Edgar
 
     def move_to(self, now: datetime) -> None:
         """Let it be ``now`` everywhere."""
         self.market.now = now
         self.fred.today = now.date()
+        self.edgar.filings = {
+            edgar.ALIBABA: [f for f in reversed(_FILINGS) if f.filed_on <= now.date()]
+        }
         self.ecb.rates = {day: rate for day, rate in _all_rates().items() if day <= now.date()}
 
     def environment(self) -> dict[str, str]:
@@ -46,6 +69,9 @@ class World:
             "WAREHOUSE_FRED_API_URL": f"{url}/fred{fred.API_PATH}",
             "WAREHOUSE_WORLDBANK_URL": f"{url}/worldbank/v2",
             "WAREHOUSE_ECB_URL": f"{url}/ecb{ecb.PATH}",
+            "WAREHOUSE_SEC_URL": f"{url}/sec",
+            "WAREHOUSE_SEC_CONTACT": "data@example.org",
+            "WAREHOUSE_SEC_REQUESTS_PER_SECOND": "1000",
             "WAREHOUSE_PRICES_SINCE": _FIRST.isoformat(),
             # Nobody is to be spared here.
             "WAREHOUSE_YAHOO_REQUESTS_PER_SECOND": "1000",
@@ -66,11 +92,13 @@ def world(now: datetime) -> Iterator[World]:
     played.fred = fred.Fred(today=now.date(), series=_fred_series())
     played.worldbank = worldbank.WorldBank(updated=date(2024, 4, 8), series=_worldbank_series())
     played.ecb = ecb.Ecb()
+    played.edgar = edgar.Edgar(facts={edgar.ALIBABA: _FACTS})
     routes = {
         "/yahoo": played.market.handle,
         "/fred": played.fred.handle,
         "/worldbank": played.worldbank.handle,
         "/ecb": played.ecb.handle,
+        "/sec": played.edgar.handle,
     }
     with UpstreamServer(routes) as server:
         played.server = server
