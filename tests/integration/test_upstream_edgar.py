@@ -193,6 +193,13 @@ MESSAGES = {
 }
 
 
+def _readable(failures: list[str], world: World, entries: list[str]) -> str:
+    words = " ".join(failures[:1]).replace(world.server.url, "").split("see `")[0]
+    for entry in entries:
+        words = words.replace(entry, f"{entry.split('/')[0]}/...")
+    return words
+
+
 @pytest.mark.parametrize("misbehaviour", [*TRANSPORT_FAULTS, *edgar.FORMAT_FAULTS])
 def test_misbehaviour(world: World, loader: Loader, misbehaviour: str) -> None:
     live.update_edgar(loader, world.settings)
@@ -216,17 +223,20 @@ def test_misbehaviour(world: World, loader: Loader, misbehaviour: str) -> None:
         for dataset, rows in before.items():
             assert loader.landing.newest(dataset).equals(rows)
     elif misbehaviour == "future date":
-        # The oldest filing of the page is dated into the future: the guard sees its date.
-        assert any("is not after" in failure for failure in outcome.failures) or landed == 1
+        (failure,) = outcome.failures
+        assert "reported_on: is not after 2026-11-24" in failure
+        assert landed == 0
+        assert loader.landing.newest("document").equals(before["document"])
     else:
         assert outcome.failures == []
         assert landed == 1
+    assert bool(quarantined) == (misbehaviour == "future date")
     matrix.record(
         "edgar",
         misbehaviour,
         f"{landed} new rows" if landed else "nothing",
         "the batch" if quarantined else "nothing",
-        " ".join(outcome.failures[:1]).replace(world.server.url, "").split("see `")[0],
+        _readable(outcome.failures, world, [entry.entry_id for entry in quarantined]),
     )
     world.server.behave()
     forget_hosts()
@@ -404,3 +414,21 @@ def test_the_sensor_asks_for_each_new_filing_once(
             skipped = new_filings(sensor_context(instance, None))
     assert isinstance(skipped, dg.SkipReason)
     assert "WAREHOUSE_SEC_CONTACT" in str(skipped.skip_message)
+
+
+def test_a_fact_that_is_tagged_otherwise_later_is_a_new_assertion(
+    world: World, loader: Loader
+) -> None:
+    live.update_edgar(loader, world.settings)
+    world.edgar.facts[ALIBABA] = revenue(1_023_671_000_000)
+    world.edgar.filings[ALIBABA].insert(0, NEW)
+    outcome = live.update_edgar(loader, world.settings)
+    assert outcome.failures == []
+    values = [
+        row["value"]
+        for row in loader.landing.newest("company_result").to_pylist()
+        if (row["metric"], row["currency"]) == ("revenue", "CNY")
+        and row["period_end"] == date(2026, 3, 31)
+    ]
+    assert values == [Decimal("1023671000000")]
+    matrix.record("edgar", "rewritten history", "1 new row of the fact", "nothing", "")

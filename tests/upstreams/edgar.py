@@ -197,6 +197,6 @@ FORMAT_FAULTS: Mapping[str, Fault] = {
     "null values": _recent(lambda c: c.update(accessionNumber=[None] * len(c["form"]))),
     "duplicated rows": _recent(lambda c: _each(c, lambda column: column.append(column[0]))),
     "unsorted rows": _recent(lambda c: _each(c, lambda column: column.reverse())),
-    "future date": _recent(lambda c: c["filingDate"].__setitem__(-1, "2031-01-02")),
+    "future date": _recent(lambda c: c["filingDate"].__setitem__(0, "2031-01-02")),
 }
 assert {*FORMAT_FAULTS, "rewritten history"} >= set(NAMES)
