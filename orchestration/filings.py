@@ -70,6 +70,11 @@ class FolderCache:
         kept = {"url": url, "validators": dict(validators), "body": content.decode()}
         write_json(self._path(url), kept)
 
+    def clear(self) -> None:
+        """Forget everything: the next answers are asked for whole."""
+        for path in self.folder.glob("*.json"):
+            path.unlink(missing_ok=True)
+
     def _path(self, url: str) -> Path:
         return self.folder / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
 

@@ -176,7 +176,7 @@ def unseen_filings(loader: Loader, settings: Settings) -> tuple[dict[str, list[F
     """
     update = Update(edgar.NAME)
     transport = _sec(settings)
-    cache = FolderCache(loader.home.root / "cache" / "sec")
+    cache = _sec_cache(loader)
     seen = set(loader.landing.newest(DOCUMENT.dataset, edgar.NAME)["accession"].to_pylist())
     unseen: dict[str, list[Filing]] = {}
     for company in loader.registry.entries(Company):
@@ -214,7 +214,14 @@ def update_edgar(
             _land_facts(loader, settings, transport, company_key, update)
         except UpstreamError as error:
             update.failures.append(str(error))
+    if update.failures:
+        # What led to a failure is not believed a second time, even if the SEC says "not modified".
+        _sec_cache(loader).clear()
     return update
+
+
+def _sec_cache(loader: Loader) -> FolderCache:
+    return FolderCache(loader.home.root / "cache" / "sec")
 
 
 def _sec(settings: Settings) -> Transport:
