@@ -33,8 +33,8 @@ $(PARSED): $(INSTALLED) $(DBT_SOURCES)
 run: setup ## set-up, then the main job on the embedded baseline
 	$(BIN)/warehouse run
 
-test: setup ## set-up, then every test; each file in one process, so that start-up is paid twice only
-	$(BIN)/python -m pytest -m "not long" --numprocesses 2 --dist loadfile
+test: setup ## set-up, then every test; each file in one process; a third one works while others wait
+	$(BIN)/python -m pytest -m "not long" --numprocesses 3 --dist loadfile
 
 test-long: setup ## crash, soak and simulation checks at full count
 	$(BIN)/python -m pytest -m long

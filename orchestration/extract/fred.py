@@ -186,5 +186,5 @@ def _read_page(
         return page.model_validate(json.loads(content))
     except ValidationError as error:
         raise unexpected_field(NAME, url, error) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnexpectedAnswer(NAME, url, f"is no JSON: {error}") from None

@@ -63,6 +63,9 @@ def _pages(
             {"format": "json", "per_page": str(_ROWS_A_PAGE), "page": str(page)},
         )
         head, rows = _read(answer.content, answer.url)
+        if head.pages > page and not rows:
+            reason = f"promises {head.pages} pages, ends at page {page}"
+            raise UnexpectedAnswer(NAME, answer.url, reason)
         for row in rows:
             if row.value is not None:
                 yield Observation(date(int(row.date), 12, 31), head.updated, row.value)
@@ -72,7 +75,7 @@ def _pages(
 def _read(content: bytes, url: str) -> tuple[_Head, list[_Row]]:
     try:
         answer: Any = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnexpectedAnswer(NAME, url, f"is no JSON: {error}") from None
     if isinstance(answer, list) and answer and isinstance(answer[0], dict):
         if "message" in answer[0]:
@@ -80,6 +83,9 @@ def _read(content: bytes, url: str) -> tuple[_Head, list[_Row]]:
             raise UnexpectedAnswer(NAME, url, f"says: {said}")
         try:
             rows = answer[1] if len(answer) > 1 and answer[1] else []
+            if not rows and answer[0].get("total") == 0:
+                # Such a header has no day of update.
+                raise UnexpectedAnswer(NAME, url, "is empty: holds no value")
             return _Head.model_validate(answer[0]), [_Row.model_validate(row) for row in rows]
         except ValidationError as error:
             raise unexpected_field(NAME, url, error) from None

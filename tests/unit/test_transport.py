@@ -62,7 +62,8 @@ def test_retry_after_in_seconds_or_as_a_date(text: str, expected: float | None) 
 
 
 def test_only_what_may_heal_is_asked_again() -> None:
-    assert [s for s in range(400, 600) if is_worth_retrying(s)] == [429, *range(500, 600)]
+    worth = [s for s in range(400, 600) if is_worth_retrying(s)]
+    assert worth == [408, 425, 429, 500, *range(502, 505), *range(506, 600)]
     judge_status("x", "http://x", 200, {})
     judge_status("x", "http://x", 304, {})
     with pytest.raises(MayHeal):
