@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,13 @@ COMPANY_RESULT = contract_for("company_result")
 KPI = contract_for("kpi")
 _MILLION = Decimal(1_000_000)
 _STEPS = (_MILLION, Decimal(1000), Decimal(1))
-_ANNOUNCES = re.compile(r"\bannounces?\b.{0,120}?\bresults\b", re.IGNORECASE | re.DOTALL)
+#: "Announces June Quarter 2026 Results"; neither "Will Announce ..." nor the results of a meeting.
+_ANNOUNCES = re.compile(
+    r"\bannounces\b[^.]{0,120}?\b(?:quarter|year|half|interim)\b[^.]{0,120}?\bresults\b",
+    re.IGNORECASE,
+)
+#: A foreign issuer has four months for its annual report; releases come before it.
+_LONGEST_AFTER_PERIOD = timedelta(days=125)
 _ENDED = re.compile(
     r"\b(?:quarter|three months|months|year)s?\s+ended\s+([A-Z][a-z]+)\s+(\d{1,2}),?\s+(\d{4})",
     re.IGNORECASE,
@@ -88,23 +94,33 @@ def publication(filing: Filing, exhibits: Sequence[Exhibit]) -> Publication:
     kind = filing.form.removesuffix("/A").lower()
     if kind == "6-k":
         for exhibit in exhibits:
-            if exhibit.type.startswith("EX-99") and (ends := announced_period(exhibit.content)):
+            if exhibit.type.startswith("EX-99") and (
+                ends := announced_period(exhibit.content, filing.filed_on)
+            ):
                 return Publication(filing, "results", ends, exhibit)
-    return Publication(filing, kind, filing.report_date or filing.filed_on, exhibits[0])
+    # A 6-K may be dated to the end of the month that it was filed in.
+    ends = min(filing.report_date or filing.filed_on, filing.filed_on)
+    return Publication(filing, kind, ends, exhibits[0])
 
 
-def announced_period(content: bytes) -> date | None:
-    """Return the end of the period whose results a release announces; ``None`` if it is none."""
+def announced_period(content: bytes, published_on: date) -> date | None:
+    """Return the end of the period whose results a release announces; ``None`` if it is none.
+
+    It is the first period named that had ended in the months before: others are comparatives.
+    """
     text = " ".join(
         html.unescape(_TAG.sub(" ", content[:200_000].decode("utf-8", "replace"))).split()
     )
     if not _ANNOUNCES.search(text[:3000]):
         return None
-    match = _ENDED.search(text)
-    if match is None:
-        return None
+    named = filter(None, (_day(*match.groups()) for match in _ENDED.finditer(text)))
+    earliest = published_on - _LONGEST_AFTER_PERIOD
+    return next((day for day in named if earliest <= day < published_on), None)
+
+
+def _day(month: str, day: str, year: str) -> date | None:
     try:
-        return datetime.strptime(" ".join(match.groups()).title(), "%B %d %Y").date()
+        return datetime.strptime(f"{month.title()} {day} {year}", "%B %d %Y").date()
     except ValueError:
         return None
 
@@ -191,7 +207,10 @@ def fact_batches(
                "source_url": document[2]}  # fmt: skip
         if concept.measure == "kpi":
             if fact.unit == "shares":
-                kpis[concept.key, fact.end, document[0]] = row | {
+                kpi = (concept.key, fact.end, document[0])
+                if kpi in kpis and kpis[kpi]["value"] != fact.value / _MILLION:
+                    left_out["contradicted by a later fact"] += 1
+                kpis[kpi] = row | {
                     "kpi": concept.key,
                     "as_of": fact.end,
                     "value": fact.value / _MILLION,
@@ -204,9 +223,15 @@ def fact_batches(
             continue
         start = fact.start or fact.end
         key = (document[0], concept.key, start, fact.end, fact.unit)
-        if key in results and results[key][0] < concept.priority:
-            left_out["a better concept is tagged"] += 1
-            continue
+        if key in results:
+            priority, earlier = results[key]
+            if priority < concept.priority:
+                left_out["a better concept is tagged"] += 1
+                continue
+            if priority > concept.priority:
+                left_out["a better concept is tagged"] += 1
+            elif earlier["value"] != fact.value:
+                left_out["contradicted by a later fact"] += 1
         results[key] = (
             concept.priority,
             row

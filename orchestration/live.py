@@ -23,6 +23,7 @@ from orchestration.extract.transport import Policy, Transport, UpstreamError
 from orchestration.filings import FolderCache, document_batch, fact_batches, publication
 from orchestration.landing.files import KeptFiles
 from orchestration.loading import BatchRejected, Loaded, Loader
+from orchestration.locking import write_lock
 from orchestration.prices import PriceUpdate, update_prices
 from orchestration.registry import Registry
 from orchestration.registry.entries import Company, MacroSeries, XbrlConcept
@@ -198,26 +199,40 @@ def update_edgar(
 ) -> Update:
     """Land new filings, their exhibits and the facts of the companies that filed them.
 
-    ``accessions`` limits it to some filings; without it all that have not landed are taken.
+    ``accessions`` limits it to the companies of some filings and to what they had filed by then:
+    numbered ids (``.a1``, ``.2``) are given in the order of filing. Facts are asked for again
+    although their filing has landed: they may have failed, or come later than it.
 
     Raises:
         MissingContact: when no contact is set; nothing has been asked then.
     """
     unseen, update = unseen_filings(loader, settings)
     transport = _sec(settings)
+    if accessions is not None:
+        unseen = {company_key: _up_to(filed, accessions) for company_key, filed in unseen.items()}
     for company_key, filings in unseen.items():
-        wanted = [f for f in filings if accessions is None or f.accession in accessions]
-        if not wanted:
+        if filings:
+            _land_filings(loader, settings, transport, company_key, filings, update)
+    landed = loader.landing.newest(DOCUMENT.dataset, edgar.NAME).to_pylist()
+    asked = {
+        row["company_key"] for row in landed if accessions is None or row["accession"] in accessions
+    }
+    for company_key, filings in unseen.items():
+        if company_key not in asked:
             continue
         try:
-            _land_filings(loader, settings, transport, company_key, wanted, update)
-            _land_facts(loader, settings, transport, company_key, update)
+            _land_facts(loader, settings, transport, company_key, filings, update)
         except UpstreamError as error:
             update.failures.append(str(error))
     if update.failures:
         # What led to a failure is not believed a second time, even if the SEC says "not modified".
         _sec_cache(loader).clear()
     return update
+
+
+def _up_to(filings: list[Filing], accessions: Collection[str]) -> list[Filing]:
+    places = [place for place, f in enumerate(filings, start=1) if f.accession in accessions]
+    return filings[: max(places, default=0)]
 
 
 def _sec_cache(loader: Loader) -> FolderCache:
@@ -239,22 +254,40 @@ def _land_filings(
     files = KeptFiles(loader.landing.folder / "files")
     publications = []
     for filing in filings:
-        exhibits = edgar.fetch_exhibits(transport, filing, settings.sec_url)
+        try:
+            exhibits = edgar.fetch_exhibits(transport, filing, settings.sec_url)
+        except UpstreamError as error:
+            update.failures.append(str(error))
+            continue
         for exhibit in exhibits:
             files.keep(exhibit.content, Path(exhibit.name).suffix)
         publications.append(publication(filing, exhibits))
-    landed = loader.landing.newest(DOCUMENT.dataset).to_pylist()
-    known = {row["document_id"]: row["accession"] for row in landed}
-    update.land(loader, DOCUMENT, [document_batch(company_key, publications, known)])
+    # Two runs must not give one id to two filings.
+    with write_lock(loader.home, settings.lock_timeout_seconds):
+        landed = loader.landing.newest(DOCUMENT.dataset).to_pylist()
+        known = {row["document_id"]: row["accession"] for row in landed}
+        batch = document_batch(company_key, publications, known)
+        update.land(loader, DOCUMENT, [batch.iloc[[row]] for row in range(len(batch))])
 
 
 def _land_facts(
-    loader: Loader, settings: Settings, transport: Transport, company_key: str, update: Update
+    loader: Loader,
+    settings: Settings,
+    transport: Transport,
+    company_key: str,
+    filings: Sequence[Filing],
+    update: Update,
 ) -> None:
     cik = {c.company_key: c.cik for c in loader.registry.entries(Company)}[company_key]
     assert cik is not None  # it has filings
     wanted = {(c.taxonomy, c.concept) for c in loader.registry.entries(XbrlConcept)}
-    facts = edgar.fetch_facts(transport, cik, wanted, settings.sec_url)
+    facts = edgar.fetch_facts(transport, cik, wanted, _sec_cache(loader), settings.sec_url)
+    tagged = {fact.accession for fact in facts}
+    update.remarks += [
+        f"{company_key}: facts of {f.accession} are not there yet; the next run asks again"
+        for f in filings
+        if f.has_facts and f.accession not in tagged
+    ]
     documents = {
         row["accession"]: (row["document_id"], row["period_end"], row["source_url"])
         for row in loader.landing.newest(DOCUMENT.dataset).to_pylist()

@@ -11,11 +11,11 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -29,6 +29,7 @@ FORMS = frozenset(
 )
 _DOCUMENT = re.compile(r"<TYPE>([^\n<]+)\s*<SEQUENCE>[^\n<]*\s*<FILENAME>([^\n<]+)")
 _TAG = re.compile(r"</?a\b[^>]*>", re.IGNORECASE)
+T = TypeVar("T")
 
 
 class MissingContact(ValueError):
@@ -37,7 +38,11 @@ class MissingContact(ValueError):
 
 @dataclass(frozen=True)
 class Filing:
-    """One filing. ``report_date`` is the period's end for periodic reports, empty where unknown."""
+    """One filing.
+
+    ``report_date`` is the period's end for periodic reports, empty where unknown; ``has_facts``
+    says whether figures are tagged in it.
+    """
 
     cik: int
     accession: str
@@ -45,6 +50,7 @@ class Filing:
     filed_on: date
     report_date: date | None
     primary_document: str
+    has_facts: bool
 
     @property
     def folder(self) -> str:
@@ -99,6 +105,8 @@ def client(contact: str | None, policy: Policy) -> Transport:
         raise MissingContact(
             "the SEC asks every client for an e-mail address: set WAREHOUSE_SEC_CONTACT"
         )
+    # The SEC counts the requests to all its hosts.
+    policy = replace(policy, counted_together=NAME)
     return Transport(NAME, policy, headers={"User-Agent": f"alibaba-warehouse {contact}"})
 
 
@@ -110,6 +118,7 @@ class _Filings(BaseModel):
     report_date: list[str] = Field(alias="reportDate")
     form: list[str]
     primary_document: list[str] = Field(alias="primaryDocument")
+    has_facts: list[bool] = Field(alias="isXBRL")
 
 
 class _Page(BaseModel):
@@ -152,12 +161,12 @@ def fetch_filings(
     """
     root = base_url or DATA_URL
     url = f"{root}/submissions/CIK{cik:010d}.json"
-    listed = _conditional(_Submissions, transport, url, cache).filings
+    listed = _conditional(_as(_Submissions, url), transport, url, cache).filings
     pages = [listed.recent]
     for page in listed.pages:
         if page.newest >= since:
             older = f"{root}/submissions/{page.name}"
-            pages.append(_conditional(_Filings, transport, older, cache))
+            pages.append(_conditional(_as(_Filings, older), transport, older, cache))
     found = {f.accession: f for page in pages for f in _filings(page, cik, url)}
     wanted = [f for f in found.values() if f.form in FORMS and f.filed_on >= since]
     return sorted(wanted, key=lambda filing: (filing.filed_on, filing.accession))
@@ -191,6 +200,7 @@ def fetch_facts(
     transport: Transport,
     cik: int,
     wanted: Collection[tuple[str, str]],
+    cache: Cache,
     base_url: str | None = None,
 ) -> list[Fact]:
     """Return the facts of the ``wanted`` (taxonomy, concept) pairs, as often as they were filed.
@@ -199,13 +209,16 @@ def fetch_facts(
         UpstreamUnavailable, UpstreamRefused, UnexpectedAnswer: as for filings.
     """
     url = f"{base_url or DATA_URL}/api/xbrl/companyfacts/CIK{cik:010d}.json"
-    content = _json(transport.get(url).content, url)
-    try:
-        return list(_facts(content["facts"], wanted))
-    except ValidationError as error:
-        raise unexpected_field(NAME, url, error) from None
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise UnexpectedAnswer(NAME, url, f"is no list of facts: {error!r}") from None
+
+    def read(content: bytes) -> list[Fact]:
+        try:
+            return list(_facts(_json(content, url)["facts"], wanted))
+        except ValidationError as error:
+            raise unexpected_field(NAME, url, error) from None
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise UnexpectedAnswer(NAME, url, f"is no list of facts: {error!r}") from None
+
+    return _conditional(read, transport, url, cache)
 
 
 def _facts(facts: Any, wanted: Collection[tuple[str, str]]) -> Iterator[Fact]:
@@ -225,13 +238,13 @@ def _facts(facts: Any, wanted: Collection[tuple[str, str]]) -> Iterator[Fact]:
                 )
 
 
-def _conditional(model: type[Any], transport: Transport, url: str, cache: Cache) -> Any:
+def _conditional(read: Callable[[bytes], T], transport: Transport, url: str, cache: Cache) -> T:
     """Ask for what has changed; an answer is kept once it has been read, never before."""
     kept = cache.get(url)
     answer = transport.get(url, headers=kept[0] if kept else None)
     if answer.status == 304 and kept:
-        return _parse(model, kept[1], url)
-    content = _parse(model, answer.content, url)
+        return read(kept[1])
+    content = read(answer.content)
     validators = {
         asked: answer.headers[given]
         for given, asked in (("etag", "If-None-Match"), ("last-modified", "If-Modified-Since"))
@@ -244,20 +257,24 @@ def _conditional(model: type[Any], transport: Transport, url: str, cache: Cache)
 
 def _filings(page: _Filings, cik: int, url: str) -> Iterator[Filing]:
     columns = (
-        page.accession, page.form, page.filed_on, page.report_date, page.primary_document
+        page.accession, page.form, page.filed_on, page.report_date, page.primary_document,
+        page.has_facts,
     )  # fmt: skip
     if len({len(column) for column in columns}) != 1:
         raise UnexpectedAnswer(NAME, url, "columns of filings are not of one length")
-    for accession, form, filed_on, report_date, primary in zip(*columns, strict=True):
+    for accession, form, filed_on, report_date, primary, has_facts in zip(*columns, strict=True):
         ends = date.fromisoformat(report_date) if report_date else None
-        yield Filing(cik, accession, form, filed_on, ends, primary)
+        yield Filing(cik, accession, form, filed_on, ends, primary, has_facts)
 
 
-def _parse(model: type[Any], content: bytes, url: str) -> Any:
-    try:
-        return model.model_validate(_json(content, url))
-    except ValidationError as error:
-        raise unexpected_field(NAME, url, error) from None
+def _as(model: type[Any], url: str) -> Callable[[bytes], Any]:
+    def read(content: bytes) -> Any:
+        try:
+            return model.model_validate(_json(content, url))
+        except ValidationError as error:
+            raise unexpected_field(NAME, url, error) from None
+
+    return read
 
 
 def _json(content: bytes, url: str) -> Any:

@@ -75,7 +75,7 @@ class Policy:
     """How patient and how careful a client is. Seconds, requests a second and bytes.
 
     ``max_bytes`` bounds the answer as unpacked; ``total_timeout_seconds`` one try with its body, so
-    that a body that drips is given up too.
+    that a body that drips is given up too. Hosts with one ``counted_together`` share one rate.
     """
 
     connect_timeout_seconds: float = 10
@@ -89,6 +89,7 @@ class Policy:
     breaker_failures: int = 5
     breaker_seconds: float = 300
     max_redirects: int = 5
+    counted_together: str | None = None
 
 
 @dataclass(frozen=True)
@@ -193,6 +194,7 @@ class Host:
 
 
 _hosts: dict[str, Host] = {}
+_limiters: dict[str, RateLimiter] = {}
 _hosts_lock = threading.Lock()
 
 
@@ -203,11 +205,12 @@ def host_of(url: str, policy: Policy) -> Host:
     """
     with _hosts_lock:
         name = urlsplit(url).netloc
+        counted_as = policy.counted_together or name
+        if counted_as not in _limiters:
+            _limiters[counted_as] = RateLimiter(policy.requests_per_second)
         if name not in _hosts:
-            _hosts[name] = Host(
-                RateLimiter(policy.requests_per_second),
-                Breaker(policy.breaker_failures, policy.breaker_seconds),
-            )
+            breaker = Breaker(policy.breaker_failures, policy.breaker_seconds)
+            _hosts[name] = Host(_limiters[counted_as], breaker)
         host = _hosts[name]
     host.limiter.at_most(policy.requests_per_second)
     return host
@@ -217,6 +220,7 @@ def forget_hosts() -> None:
     """Forget rates and breakers, as a new process would."""
     with _hosts_lock:
         _hosts.clear()
+        _limiters.clear()
 
 
 def is_worth_retrying(status: int) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
+from calendar import monthrange
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -27,8 +29,8 @@ from orchestration.settings import Settings
 from tests.conftest import warehouse
 from tests.upstreams import edgar, matrix
 from tests.upstreams.edgar import ALIBABA, ALPHABET, MICROSOFT, NVIDIA, Edgar
-from tests.upstreams.misbehaviours import TRANSPORT_FAULTS
-from tests.upstreams.server import UpstreamServer
+from tests.upstreams.misbehaviours import TRANSPORT_FAULTS, answers
+from tests.upstreams.server import Reply, UpstreamServer
 
 TODAY = date(2026, 11, 24)
 FIRST = edgar.results("0001104659-26-000101", date(2026, 8, 20), "June", "June 30, 2026")
@@ -254,6 +256,67 @@ def test_facts_that_do_not_come_leave_the_documents_landed(
     assert "companyfacts" in failure
     assert len(documents(loader)) == 4
     assert loader.landing.newest("company_result").num_rows == 0
+    world.server.behave()
+    forget_hosts()
+    live.update_edgar(loader, world.settings, [ANNUAL.accession])
+    assert loader.landing.newest("company_result").num_rows == 4
+
+
+def test_facts_that_come_later_than_their_filing_are_asked_for_again(
+    world: World, loader: Loader
+) -> None:
+    world.edgar.facts[ALIBABA] = {"us-gaap": {"Assets": {"units": {}}}}
+    early = live.update_edgar(loader, world.settings)
+    assert early.failures == []
+    assert f"alibaba: facts of {ANNUAL.accession} are not there yet" in early.remarks[0]
+    world.edgar.facts[ALIBABA] = revenue()
+    live.update_edgar(loader, world.settings)
+    assert loader.landing.newest("company_result").num_rows == 4
+
+
+def test_one_filing_does_not_hold_up_the_others(world: World, loader: Loader) -> None:
+    folder = SECOND.accession.replace("-", "")
+    world.server.misbehave(answers(Reply(b"", 404)), path=folder)
+    outcome = live.update_edgar(loader, world.settings)
+    (failure,) = outcome.failures
+    assert folder in failure
+    assert set(documents(loader)) == {ANNUAL.accession, AMENDED.accession, FIRST.accession}
+
+
+def test_a_document_that_is_rejected_is_quarantined_alone(world: World, loader: Loader) -> None:
+    world.edgar.filings[ALIBABA].insert(0, replace(NEW, filed_on=date(2031, 1, 2)))
+    outcome = live.update_edgar(loader, world.settings)
+    assert "reported_on: is not after 2026-11-24: 1 failing rows" in outcome.failures[0]
+    assert len(documents(loader)) == 4
+    assert [entry.report.rows for entry in loader.quarantine.entries()] == [1]
+
+
+def test_a_6k_dated_to_the_end_of_its_month_is_of_the_day_it_was_filed(
+    world: World, loader: Loader
+) -> None:
+    world.edgar.filings[ALIBABA][0] = replace(SECOND, report_date=date(2026, 8, 31))
+    assert live.update_edgar(loader, world.settings).failures == []
+    assert documents(loader)[SECOND.accession] == "alibaba.6-k.2026-08-21"
+
+
+def test_a_value_that_a_document_contradicts_is_counted(world: World, loader: Loader) -> None:
+    tagged = world.edgar.facts[ALIBABA]["us-gaap"]["Revenues"]["units"]["CNY"]
+    tagged.insert(0, tagged[0] | {"val": 7})
+    outcome = live.update_edgar(loader, world.settings)
+    assert "1 of contradicted by a later fact" in outcome.remarks[0]
+    assert Decimal(7) not in loader.landing.newest("company_result")["value"].to_pylist()
+
+
+def test_ids_are_numbered_in_the_order_of_filing_whichever_is_asked_for_first(
+    world: World, loader: Loader
+) -> None:
+    third = edgar.notice("0001104659-26-000103", SECOND.filed_on)
+    world.edgar.filings[ALIBABA].insert(0, third)
+    for filing in (third, SECOND):
+        assert live.update_edgar(loader, world.settings, [filing.accession]).failures == []
+    ids = documents(loader)
+    assert ids[SECOND.accession] == "alibaba.6-k.2026-08-21"
+    assert ids[third.accession] == "alibaba.6-k.2026-08-21.2"
 
 
 def test_one_company_does_not_hold_up_the_others(world: World, loader: Loader) -> None:
@@ -271,12 +334,16 @@ def test_at_most_eight_requests_a_second_over_all_threads(world: World) -> None:
 
     limited = Policy(requests_per_second=8)
 
-    def ask() -> None:
+    # The SEC has two hosts, and counts the requests to both.
+    here = str(world.settings.sec_url)
+    hosts = (here, here.replace("127.0.0.1", "localhost"))
+
+    def ask(host: str) -> None:
         transport = client("data@example.org", limited)
         for _ in range(4):
-            transport.get(f"{world.settings.sec_url}/submissions/CIK{ALIBABA:010d}.json")
+            transport.get(f"{host}/submissions/CIK{ALIBABA:010d}.json")
 
-    threads = [threading.Thread(target=ask) for _ in range(4)]
+    threads = [threading.Thread(target=ask, args=(host,)) for host in hosts * 2]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -293,15 +360,40 @@ def test_at_most_eight_requests_a_second_over_all_threads(world: World) -> None:
         (edgar.release("June", "June 30, 2025"), date(2025, 6, 30)),
         (
             "<p>ACME ANNOUNCES FOURTH QUARTER AND FISCAL YEAR 2025 RESULTS</p>"
-            "<p>for the quarter and fiscal year ended March 31, 2025</p>",
-            date(2025, 3, 31),
+            "<p>More than in the year ended June 30, 2024: for the quarter ended June 30, 2025</p>",
+            date(2025, 6, 30),
         ),
         ("<p>Acme announces a new chief executive</p>", None),
-        ("<p>Acme announces results of its annual general meeting</p>", None),
+        (
+            "<p>Acme announces results of its annual general meeting</p>"
+            "<p>which received the accounts for the year ended June 30, 2025</p>",
+            None,
+        ),
+        (
+            "<p>Acme Will Announce June Quarter 2025 Results on August 20, 2025</p>"
+            "<p>It will report its results for the quarter ended June 30, 2025.</p>",
+            None,
+        ),
     ],
 )
 def test_a_release_is_known_by_its_words(words: str, expected: date | None) -> None:
-    assert announced_period(words.encode()) == expected
+    assert announced_period(words.encode(), date(2025, 8, 20)) == expected
+
+
+@pytest.mark.parametrize(("folder", "count"), [("alibaba_releases", 29), ("peer_releases/jd", 19)])
+def test_real_releases_announce_their_period(folder: str, count: int) -> None:
+    releases = sorted((edgar.RECORDED.parent / folder).glob("*.txt"))
+    if not releases:
+        pytest.skip("shared/upstream is not here: real releases are read where present")
+    found = {}
+    for release in releases:
+        year, month = map(int, release.stem.split("-"))
+        ended = date(year, month, monthrange(year, month)[1])
+        found[ended] = announced_period(release.read_bytes(), ended + timedelta(days=50))
+    right = {ended for ended, announced in found.items() if announced == ended}
+    # One text of JD has a blank inside a year; nothing is better than the year before.
+    assert all(announced is None for ended, announced in found.items() if ended not in right)
+    assert len(right) == count
 
 
 def _real(cik: int) -> None:
@@ -353,28 +445,30 @@ def test_real_facts_of_alphabet_are_the_curated_ones(
         contract = contract_for(dataset)
         loader.load(contract, baseline.read(dataset, contract.batch_schema))
     update = live.Update("edgar")
-    live._land_facts(loader, world.settings, live._sec(world.settings), "alphabet", update)
+    live._land_facts(loader, world.settings, live._sec(world.settings), "alphabet", [], update)
     assert update.failures == []
+    # The curated revenue is of second-hand documents: what counts is the period.
     ours = {
-        (row["document_id"], row["metric"], row["period_start"], row["period_end"]): row["value"]
+        (row["metric"], row["period_start"], row["period_end"]): row["value"]
         for row in loader.landing.newest("company_result", "edgar").to_pylist()
+        if row["column_role"] == "current"
     }
-    right = wrong = absent = 0
+    counted: Counter[tuple[str, str]] = Counter()
     for row in baseline.read("company_result", contract_for("company_result").batch_schema).to_dict(
         "records"
     ):
         if row["company_key"] == "alphabet" and row["column_role"] != "derived":
-            key = (row["document_id"], row["metric"], row["period_start"], row["period_end"])
-            if key not in ours:
-                absent += 1
-            elif ours[key] == row["value"] * 1_000_000:
-                right += 1
-            else:
-                wrong += 1
+            value = ours.get((row["metric"], row["period_start"], row["period_end"]))
+            verdict = "right" if value == row["value"] * 1_000_000 else "wrong"
+            counted[row["metric"], "absent" if value is None else verdict] += 1
     with capsys.disabled():
-        print(f"\nAlphabet, curated in real facts: {right} right, {wrong} wrong, {absent} absent")
-    assert wrong == 0
-    assert right > 10
+        print(f"\nAlphabet, curated in real facts: {dict(counted)}")
+    # No filing of Alphabet tags a fourth quarter: the five of 2021 to 2025 are absent.
+    assert counted == {
+        ("revenue", "right"): 15,
+        ("revenue", "absent"): 5,
+        ("capital_expenditure", "right"): 11,
+    }
 
 
 def sensor_context(instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorEvaluationContext:

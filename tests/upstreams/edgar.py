@@ -107,13 +107,14 @@ class Edgar:
         return Reply(b"<html><body>NoSuchKey</body></html>", 404)
 
 
-def _columns(filings: list[MadeFiling]) -> dict[str, list[str]]:
+def _columns(filings: list[MadeFiling]) -> dict[str, list[Any]]:
     return {
         "accessionNumber": [f.accession for f in filings],
         "filingDate": [str(f.filed_on) for f in filings],
         "reportDate": [str(f.report_date) for f in filings],
         "form": [f.form for f in filings],
         "primaryDocument": [_name(f, next(iter(f.exhibits))) for f in filings],
+        "isXBRL": [int(f.form in ("20-F", "10-K", "10-Q")) for f in filings],
     }
 
 
