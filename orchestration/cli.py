@@ -276,6 +276,8 @@ def _print_summary(summary: RunSummary) -> None:
             "" if asset.seconds is None else f"{asset.seconds:.2f}",
         )
     out.print(table)
+    for remark in summary.remarks:
+        err.print(f"[yellow]{escape(remark)}[/yellow]", highlight=False)
     for failure in summary.failures:
         err.print(f"[red]failed:[/red] {escape(failure)}", highlight=False)
     if summary.release_id is None and summary.succeeded:

@@ -27,6 +27,7 @@ JOBS = [
             f"fetch_{upstream.node_def.name}",
             selection=dg.AssetSelection.assets(upstream),
             executor_def=dg.in_process_executor,
+            tags={"upstream": upstream.node_def.name},
             description=f"Land what {upstream.node_def.name} has that is new.",
         )
         for upstream in LIVE

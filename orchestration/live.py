@@ -294,11 +294,16 @@ def _land_facts(
         if row["accession"] and row["company_key"] == company_key
     }
     results, kpis, left_out = fact_batches(loader.registry, company_key, facts, documents)
-    update.land(loader, RESULTS, [news(RESULTS, results, loader.landing)])
-    update.land(loader, KPIS, [news(KPIS, kpis, loader.landing)])
+    # A document with a figure that cannot be right is quarantined alone.
+    update.land(loader, RESULTS, _by_document(news(RESULTS, results, loader.landing)))
+    update.land(loader, KPIS, _by_document(news(KPIS, kpis, loader.landing)))
     words = ", ".join(f"{count} of {reason}" for reason, count in sorted(left_out.items()))
     if words:
         update.remarks.append(f"{company_key}: facts left out: {words}")
+
+
+def _by_document(batch: pd.DataFrame) -> list[pd.DataFrame]:
+    return [of_document for _, of_document in batch.groupby("document_id")]
 
 
 def _update_series(

@@ -17,11 +17,13 @@ from orchestration.extract.edgar import MissingContact
 from orchestration.jobs import BY_NAME, EVERYTHING_JOB, LIVE_JOBS
 from orchestration.loading import Loader
 from orchestration.registry import load_registry
-from orchestration.settings import settings, warehouse_home
+from orchestration.settings import Settings, settings, warehouse_home
 
 #: Upstreams show the final prices of a session some minutes after its close.
 AFTER_CLOSE = timedelta(minutes=30)
 _ONE_TICK = timedelta(hours=1)
+#: How long a look for filings waits for an answer of the SEC; its hosts are left alone after a few.
+_LOOK_SECONDS = 5.0
 
 
 def _market_schedule(
@@ -122,15 +124,17 @@ def _publishing_sensor(status: dg.DagsterRunStatus) -> dg.SensorDefinition:
     return publish
 
 
-def add_unseen_filings(instance: dg.DagsterInstance) -> tuple[list[str], list[str]]:
-    """Make a partition of every filing that has not landed.
+def add_unseen_filings(
+    instance: dg.DagsterInstance, patience: Settings | None = None
+) -> tuple[list[str], list[str]]:
+    """Make a partition of every filing that has not landed, asked for with ``patience``.
 
     Returns those in the order in which their partitions stand, and what could not be looked up.
 
     Raises:
         MissingContact: when no contact is set.
     """
-    unseen, lookup = live.unseen_filings(Loader(warehouse_home()), settings())
+    unseen, lookup = live.unseen_filings(Loader(warehouse_home()), patience or settings())
     filings = sorted(
         (filing for of_company in unseen.values() for filing in of_company),
         key=lambda filing: (filing.filed_on, filing.accession),
@@ -139,6 +143,23 @@ def add_unseen_filings(instance: dg.DagsterInstance) -> tuple[list[str], list[st
     instance.add_dynamic_partitions(str(partitions.FILINGS.name), accessions)
     added = partitions.FILINGS.get_partition_keys(dynamic_partitions_store=instance)
     return [key for key in added if key in set(accessions)], lookup.failures
+
+
+def _hasty() -> Settings:
+    """Settings with which a look at the SEC ends before Dagster gives up on its sensor.
+
+    That is after a minute, and would show a time-out in place of the reason. The next look is in a
+    quarter of an hour: nothing is tried twice.
+    """
+    usual = settings()
+    return usual.model_copy(
+        update={
+            "attempts": 1,
+            "connect_timeout_seconds": min(usual.connect_timeout_seconds, _LOOK_SECONDS),
+            "read_timeout_seconds": min(usual.read_timeout_seconds, _LOOK_SECONDS),
+            "total_timeout_seconds": min(usual.total_timeout_seconds, 2 * _LOOK_SECONDS),
+        }
+    )
 
 
 def _today_in_new_york() -> date:
@@ -156,7 +177,7 @@ def new_filings(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Ski
     if _today_in_new_york().weekday() >= 5:
         return dg.SkipReason("the SEC accepts no filings on weekends")
     try:
-        unseen, failures = add_unseen_filings(context.instance)
+        unseen, failures = add_unseen_filings(context.instance, _hasty())
     except MissingContact as error:
         return dg.SkipReason(str(error))
     for failure in failures:

@@ -15,9 +15,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Any, NamedTuple, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from orchestration.extract.transport import Policy, Transport, UnexpectedAnswer, unexpected_field
 
@@ -29,6 +29,7 @@ FORMS = frozenset(
 )
 _DOCUMENT = re.compile(r"<TYPE>([^\n<]+)\s*<SEQUENCE>[^\n<]*\s*<FILENAME>([^\n<]+)")
 _TAG = re.compile(r"</?a\b[^>]*>", re.IGNORECASE)
+_DateOrNothing = Annotated[date | None, BeforeValidator(lambda cell: cell or None)]
 T = TypeVar("T")
 
 
@@ -115,7 +116,7 @@ class _Filings(BaseModel):
 
     accession: list[str] = Field(alias="accessionNumber")
     filed_on: list[date] = Field(alias="filingDate")
-    report_date: list[str] = Field(alias="reportDate")
+    report_date: list[_DateOrNothing] = Field(alias="reportDate")
     form: list[str]
     primary_document: list[str] = Field(alias="primaryDocument")
     has_facts: list[bool] = Field(alias="isXBRL")
@@ -263,8 +264,7 @@ def _filings(page: _Filings, cik: int, url: str) -> Iterator[Filing]:
     if len({len(column) for column in columns}) != 1:
         raise UnexpectedAnswer(NAME, url, "columns of filings are not of one length")
     for accession, form, filed_on, report_date, primary, has_facts in zip(*columns, strict=True):
-        ends = date.fromisoformat(report_date) if report_date else None
-        yield Filing(cik, accession, form, filed_on, ends, primary, has_facts)
+        yield Filing(cik, accession, form, filed_on, report_date, primary, has_facts)
 
 
 def _as(model: type[Any], url: str) -> Callable[[bytes], Any]:

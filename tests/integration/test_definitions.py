@@ -7,6 +7,8 @@ import pytest
 
 from orchestration.contracts import CONTRACTS
 from orchestration.definitions import defs
+from orchestration.home import Home
+from orchestration.run import prepare_dagster_home
 
 
 def upstream_of(key: str) -> set[str]:
@@ -77,3 +79,17 @@ def test_jobs_run_in_one_process() -> None:
     upstreams = ("yahoo", "edgar", "fred", "worldbank", "ecb")
     for name in ("everything", *(f"fetch_{upstream}" for upstream in upstreams)):
         assert defs.resolve_job_def(name).executor_def.name == "in_process"
+
+
+def test_an_upstream_is_asked_by_one_run_at_a_time(home: Home) -> None:
+    """A filing a run, all at once, would send the SEC many times what it allows."""
+    prepare_dagster_home(home)
+    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+        limits = instance.get_concurrency_config().run_queue_config
+    assert limits is not None
+    assert [(limit["key"], limit["limit"]) for limit in limits.tag_concurrency_limits] == [
+        ("upstream", 1)
+    ]
+    assert limits.tag_concurrency_limits[0]["value"] == {"applyLimitPerUniqueValue": True}
+    for upstream in ("yahoo", "edgar", "fred", "worldbank", "ecb"):
+        assert defs.resolve_job_def(f"fetch_{upstream}").tags["upstream"] == upstream

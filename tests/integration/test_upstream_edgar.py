@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
+import time
 from calendar import monthrange
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -29,7 +32,7 @@ from orchestration.settings import Settings
 from tests.conftest import warehouse
 from tests.upstreams import edgar, matrix
 from tests.upstreams.edgar import ALIBABA, ALPHABET, MICROSOFT, NVIDIA, Edgar
-from tests.upstreams.misbehaviours import TRANSPORT_FAULTS, answers
+from tests.upstreams.misbehaviours import TRANSPORT_FAULTS, answers, with_body
 from tests.upstreams.server import Reply, UpstreamServer
 
 TODAY = date(2026, 11, 24)
@@ -78,6 +81,12 @@ class World:
 
 @pytest.fixture
 def world() -> Iterator[World]:
+    with _world() as made:
+        yield made
+
+
+@contextmanager
+def _world() -> Iterator[World]:
     played = Edgar(
         filings={ALIBABA: [SECOND, FIRST, AMENDED]},
         older={ALIBABA: [ANNUAL]},
@@ -103,6 +112,17 @@ def world() -> Iterator[World]:
 @pytest.fixture
 def loader(home: Home) -> Loader:
     return Loader(home, today=TODAY)
+
+
+@pytest.fixture(scope="module")
+def landed_before(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A warehouse that has landed what the SEC had at first."""
+    home = Home(tmp_path_factory.mktemp("edgar"))
+    with _world() as made, warehouse(home):
+        live.update_edgar(Loader(home, today=TODAY), made.settings)
+    # Its answers are of another address.
+    shutil.rmtree(home.root / "cache")
+    return home
 
 
 def documents(loader: Loader) -> dict[str, str]:
@@ -203,8 +223,9 @@ def _readable(failures: list[str], world: World, entries: list[str]) -> str:
 
 
 @pytest.mark.parametrize("misbehaviour", [*TRANSPORT_FAULTS, *edgar.FORMAT_FAULTS])
-def test_misbehaviour(world: World, loader: Loader, misbehaviour: str) -> None:
-    live.update_edgar(loader, world.settings)
+def test_misbehaviour(landed_before: Home, world: World, home: Home, misbehaviour: str) -> None:
+    shutil.copytree(landed_before.root, home.root, dirs_exist_ok=True)
+    loader = Loader(home, today=TODAY)
     before = {d: loader.landing.newest(d) for d in ("document", "company_result", "kpi")}
     world.edgar.filings[ALIBABA].insert(0, NEW)
     if "bomb" in misbehaviour:  # it takes a while to make
@@ -327,6 +348,39 @@ def test_one_company_does_not_hold_up_the_others(world: World, loader: Loader) -
     outcome = live.update_edgar(loader, world.settings)
     assert any(str(ALIBABA) in failure for failure in outcome.failures)
     assert documents(loader)["0000789019-26-000001"] == "microsoft.10-q.2026-03-31"
+
+
+def test_a_date_that_is_none_names_its_field_and_holds_up_no_other_company(
+    world: World, loader: Loader
+) -> None:
+    world.edgar.filings[MICROSOFT] = [
+        edgar.annual("0000789019-26-000001", "10-Q", date(2026, 4, 28), date(2026, 3, 31))
+    ]
+
+    def spoil(body: bytes) -> bytes:
+        content = json.loads(body)
+        content["filings"]["recent"]["reportDate"][0] = "soon"
+        return json.dumps(content).encode()
+
+    world.server.misbehave(with_body(spoil), path=f"submissions/CIK{ALIBABA:010d}.json")
+    outcome = live.update_edgar(loader, world.settings)
+    assert any("filings.recent.reportDate.0: Input should be" in f for f in outcome.failures)
+    assert set(documents(loader)) == {"0000789019-26-000001"}
+
+
+def test_a_fact_that_cannot_be_right_holds_up_its_own_document_alone(
+    world: World, loader: Loader
+) -> None:
+    second_annual = edgar.annual(
+        "0001104659-26-000091", "20-F", date(2026, 8, 1), date(2026, 3, 31)
+    )
+    world.edgar.filings[ALIBABA].append(second_annual)
+    tagged = world.edgar.facts[ALIBABA]["us-gaap"]["Revenues"]["units"]["CNY"]
+    tagged.append(edgar.fact(second_annual.accession, "2204-04-01", "2205-03-31", 5))
+    (failure,) = live.update_edgar(loader, world.settings).failures
+    assert "period_end: is not after 2026-11-24: 1 failing rows" in failure
+    assert loader.landing.newest("company_result").num_rows == 4
+    assert [entry.report.rows for entry in loader.quarantine.entries()] == [1]
 
 
 def test_at_most_eight_requests_a_second_over_all_threads(world: World) -> None:
@@ -508,6 +562,50 @@ def test_the_sensor_asks_for_each_new_filing_once(
             skipped = new_filings(sensor_context(instance, None))
     assert isinstance(skipped, dg.SkipReason)
     assert "WAREHOUSE_SEC_CONTACT" in str(skipped.skip_message)
+
+
+@pytest.mark.parametrize("fault", ["503", "stalled body"])
+def test_the_sensor_says_why_it_saw_nothing_and_keeps_its_cursor(
+    world: World, home: Home, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(schedules, "_today_in_new_york", lambda: date(2026, 11, 24))
+    monkeypatch.setattr(schedules, "_LOOK_SECONDS", 0.2)
+    world.server.misbehave(TRANSPORT_FAULTS[fault])
+    # As patient as the clients are by default: Dagster gives a sensor a minute.
+    environment = {
+        "WAREHOUSE_SEC_URL": str(world.settings.sec_url),
+        "WAREHOUSE_SEC_CONTACT": "data@example.org",
+    }
+    started = time.monotonic()
+    with warehouse(home, environment), dg.DagsterInstance.ephemeral() as instance:
+        context = sensor_context(instance, '["0001104659-26-000077"]')
+        skipped = new_filings(context)
+    assert time.monotonic() - started < 10
+    assert isinstance(skipped, dg.SkipReason)
+    assert {"503": "answers 503", "stalled body": "no answer in time"}[fault] in str(
+        skipped.skip_message
+    )
+    assert "left alone" in str(skipped.skip_message)
+    assert context.cursor == '["0001104659-26-000077"]'
+
+
+def test_a_live_run_without_contact_does_without_the_sec_unless_it_is_named(
+    world: World, home: Home
+) -> None:
+    from orchestration.definitions import defs
+    from orchestration.run import _execute
+
+    keys = {dg.AssetKey(["edgar", "document"])}
+    with (
+        warehouse(home, {"WAREHOUSE_SEC_URL": str(world.settings.sec_url)}),
+        dg.DagsterInstance.ephemeral() as instance,
+    ):
+        for is_named in (False, True):
+            summary = _execute(defs, "fetch_edgar", keys, instance, is_named)
+            assert summary.succeeded is not is_named
+            (words,) = summary.failures if is_named else summary.remarks
+            assert "WAREHOUSE_SEC_CONTACT" in words
+    assert world.server.seen == []
 
 
 def test_a_fact_that_is_tagged_otherwise_later_is_a_new_assertion(

@@ -117,7 +117,10 @@ class UpstreamServer:
         self._stopping = threading.Event()
         self.seen: list[Seen] = []
         self._server = _Server(("127.0.0.1", 0), _handler_class(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        # It stops at the next poll: half a second for every test would add up.
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
 
     @property
     def url(self) -> str:
