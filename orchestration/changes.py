@@ -1,6 +1,7 @@
 """What a fetched batch says that has not landed yet.
 
 An upstream answers with its whole history; landing the same rows every day would bury the changes.
+What has landed is given as ``Landing.newest`` reads it: for each key the row that counts.
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ import pandas as pd
 import pyarrow as pa
 
 from orchestration.contracts import Contract, contract_for
-from orchestration.landing import Landing
 from orchestration.quality.guard import SchemaMismatch, conform
 
 MACRO = contract_for("macro_observation")
 
 
-def news(contract: Contract, frame: pd.DataFrame, landing: Landing) -> pd.DataFrame:
-    """Return the rows whose key has not landed, or whose newest assertion says otherwise.
+def news(contract: Contract, frame: pd.DataFrame, landed: pa.Table) -> pd.DataFrame:
+    """Return the rows whose key is not in ``landed``, or which say otherwise than it does.
 
     A frame that is no batch of its contract, or contradicts itself, comes back whole: judging it is
     the guard's, and half of a contradiction would pass.
@@ -24,16 +24,15 @@ def news(contract: Contract, frame: pd.DataFrame, landing: Landing) -> pd.DataFr
     same = " and ".join(
         f"landed.{_q(c.name)} is not distinct from batch.{_q(c.name)}" for c in _data(contract)
     )
-    return _rows_without(contract, frame, landing.newest(contract.dataset), same)
+    return _rows_without(contract, frame, landed, same)
 
 
-def new_vintages(frame: pd.DataFrame, landing: Landing) -> pd.DataFrame:
-    """Return the observations that differ from the newest vintage landed, or have none.
+def new_vintages(frame: pd.DataFrame, landed: pa.Table) -> pd.DataFrame:
+    """Return the observations that differ from the newest vintage in ``landed``, or have none.
 
     An upstream without vintages says today what it said yesterday, for all observations but the
     new and the revised ones: those alone are a vintage of today.
     """
-    landed = landing.newest(MACRO.dataset)
     newest = (
         landed.sort_by([("vintage_date", "ascending")])
         .group_by(["series_id", "observation_date"], use_threads=False)

@@ -94,15 +94,16 @@ def update_fred(
         fred.NAME, policy(settings, settings.fred_requests_per_second), secrets=[key or ""]
     )
     collected_on = today or _today()
+    landed = loader.landing.newest(MACRO.dataset)
 
     def fetch(series: Series) -> pd.DataFrame:
         if key:
             url = settings.fred_api_url or fred.API_URL
             found = fred.fetch_vintages(transport, series, api_key=key, base_url=url)
-            return news(MACRO, found, loader.landing)
+            return news(MACRO, found, landed)
         url = settings.fred_csv_url or fred.CSV_URL
         found = fred.fetch_csv(transport, series, collected_on=collected_on, base_url=url)
-        return new_vintages(found, loader.landing)
+        return new_vintages(found, landed)
 
     return _update_series(loader, fred.NAME, series_ids, fetch)
 
@@ -111,9 +112,10 @@ def update_worldbank(loader: Loader, settings: Settings, series_ids: Iterable[st
     """Land new and revised values of World Bank series."""
     transport = Transport(worldbank.NAME, policy(settings))
     url = settings.worldbank_url or worldbank.API_URL
+    landed = loader.landing.newest(MACRO.dataset)
 
     def fetch(series: Series) -> pd.DataFrame:
-        return new_vintages(worldbank.fetch(transport, series, base_url=url), loader.landing)
+        return new_vintages(worldbank.fetch(transport, series, base_url=url), landed)
 
     return _update_series(loader, worldbank.NAME, series_ids, fetch)
 
@@ -127,7 +129,7 @@ def update_ecb(loader: Loader, settings: Settings) -> Update:
     except UpstreamError as error:
         update.failures.append(str(error))
         return update
-    update.land(loader, FX, [news(FX, rates, loader.landing)])
+    update.land(loader, FX, [news(FX, rates, loader.landing.newest(FX.dataset))])
     return update
 
 
@@ -163,7 +165,8 @@ def update_yahoo(
     update.failures += [outcome for outcome in outcomes if isinstance(outcome, str)]
     update.remarks += [str(found.rewritten) for found in updates if found.rewritten]
     # Actions first: the guard of prices asks whether one explains a jump.
-    actions = [news(ACTIONS, found.actions, loader.landing) for found in updates]
+    landed_actions = loader.landing.newest(ACTIONS.dataset)
+    actions = [news(ACTIONS, found.actions, landed_actions) for found in updates]
     update.land(loader, ACTIONS, actions)
     update.land(loader, PRICES, [found.prices for found in updates])
     return update
@@ -295,8 +298,9 @@ def _land_facts(
     }
     results, kpis, left_out = fact_batches(loader.registry, company_key, facts, documents)
     # A document with a figure that cannot be right is quarantined alone.
-    update.land(loader, RESULTS, _by_document(news(RESULTS, results, loader.landing)))
-    update.land(loader, KPIS, _by_document(news(KPIS, kpis, loader.landing)))
+    for contract, batch in ((RESULTS, results), (KPIS, kpis)):
+        fresh = news(contract, batch, loader.landing.newest(contract.dataset))
+        update.land(loader, contract, _by_document(fresh))
     words = ", ".join(f"{count} of {reason}" for reason, count in sorted(left_out.items()))
     if words:
         update.remarks.append(f"{company_key}: facts left out: {words}")

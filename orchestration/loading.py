@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
 from orchestration.contracts import Contract
 from orchestration.files import write_json
@@ -72,16 +71,18 @@ class Loader:
         Raises:
             BatchRejected: naming the columns, rows and expectations that failed.
         """
-        report = self._earlier_report(contract, frame)
-        batch: pa.Table | None
-        if report is not None:
+        try:
             batch = conform(contract, frame)
-        else:
-            batch, report = self._guard.check(contract, frame)
-            if batch is None or not report.passed:
-                raise BatchRejected(self.quarantine.add(frame, report))
-        assertion = self.landing.assert_batch(contract, batch)
-        self._keep_report(contract, assertion.batch_id, report)
+        except SchemaMismatch:
+            _, report = self._guard.check(contract, frame)
+            raise BatchRejected(self.quarantine.add(frame, report)) from None
+        ordered = in_key_order(contract, batch)
+        batch_id = content_hash(ordered)
+        report = self._earlier_report(contract, batch_id) or self._guard.judge(contract, batch)
+        if not report.passed:
+            raise BatchRejected(self.quarantine.add(frame, report))
+        assertion = self.landing.assert_batch(contract, ordered, batch_id)
+        self._keep_report(contract, batch_id, report)
         return Loaded(assertion, report)
 
     def reports(self) -> list[GuardReport]:
@@ -89,12 +90,8 @@ class Loader:
         kept = (self._read_report(a.dataset, a.batch_id) for a in self.landing.log.in_effect())
         return [report for _, report in filter(None, kept)]
 
-    def _earlier_report(self, contract: Contract, frame: pd.DataFrame) -> GuardReport | None:
-        try:
-            batch = in_key_order(contract, conform(contract, frame))
-        except SchemaMismatch:
-            return None
-        kept = self._read_report(contract.dataset, content_hash(batch))
+    def _earlier_report(self, contract: Contract, batch_id: str) -> GuardReport | None:
+        kept = self._read_report(contract.dataset, batch_id)
         if kept is None or kept[0] != guard_fingerprint():
             return None
         return kept[1]

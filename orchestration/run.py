@@ -50,11 +50,11 @@ class AssetRow:
 class RunSummary:
     """The outcome of a run: one row per asset, the reasons it failed, if it did, and remarks."""
 
-    succeeded: bool
-    assets: tuple[AssetRow, ...]
-    failures: tuple[str, ...]
-    release_id: str | None
-    release_is_new: bool
+    succeeded: bool = True
+    assets: tuple[AssetRow, ...] = ()
+    failures: tuple[str, ...] = ()
+    release_id: str | None = None
+    release_is_new: bool = False
     remarks: tuple[str, ...] = ()
 
     def then(self, other: RunSummary) -> RunSummary:
@@ -107,7 +107,7 @@ def run_everything(
         told = dg.Definitions.merge(defs, dg.Definitions(loggers={"progress": _progress(on_line)}))
         selected = _selected(told, select)
         with dg.DagsterInstance.get() as instance:
-            summary = RunSummary(True, (), (), None, False)
+            summary = RunSummary()
             for job in LIVE_JOBS if live else ():
                 summary = summary.then(_execute(told, job.name, selected, instance, bool(select)))
             if not (live and up_to_date(home)):
@@ -129,7 +129,7 @@ def _execute(
     job = defs.resolve_job_def(job_name)
     keys = selected & set(job.asset_layer.executable_asset_keys)
     if not keys:
-        return RunSummary(True, (), (), None, False)
+        return RunSummary()
     tags: dict[str, str] = {}
     if job.partitions_def == FILINGS:
         try:
@@ -137,12 +137,12 @@ def _execute(
         except MissingContact as error:
             words = f"{job_name}: {error}"
             if is_named:
-                return RunSummary(False, (), (words,), None, False)
+                return RunSummary(succeeded=False, failures=(words,))
             # A warehouse without SEC is one that somebody may want.
-            return RunSummary(True, (), (), None, False, (f"not asked: {words}",))
+            return RunSummary(remarks=(f"not asked: {words}",))
         if not unseen:
             lost = tuple(f"{job_name}: {failure}" for failure in failures)
-            return RunSummary(not lost, (), lost, None, False)
+            return RunSummary(succeeded=not lost, failures=lost)
         tags = range_tags(unseen)
     elif job.partitions_def is not None:
         tags = range_tags(list(job.partitions_def.get_partition_keys()))

@@ -6,7 +6,7 @@ an Arrow type nor a pandas string rightly), everything else by an expectation su
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -42,14 +42,18 @@ class Guard:
 
     def check(self, contract: Contract, frame: pd.DataFrame) -> tuple[pa.Table | None, GuardReport]:
         """Check one batch; return it as an Arrow table unless its columns or types are wrong."""
-        source = ", ".join(sorted(set(frame["source"].astype(str)))) if "source" in frame else "?"
-        outcomes: tuple[CheckOutcome, ...]
         try:
             batch = conform(contract, frame)
-            outcomes = (_schema_outcome(), *self._expect(contract, batch))
         except SchemaMismatch as mismatch:
-            batch, outcomes = None, mismatch.outcomes
-        return batch, GuardReport(contract.dataset, source, len(frame), datetime.now(UTC), outcomes)
+            sources = frame["source"].astype(str) if "source" in frame else ["?"]
+            return None, _report(contract, sources, len(frame), mismatch.outcomes)
+        return batch, self.judge(contract, batch)
+
+    def judge(self, contract: Contract, batch: pa.Table) -> GuardReport:
+        """Check the content of a batch whose columns and types are right."""
+        outcomes = (_schema_outcome(), *self._expect(contract, batch))
+        sources = map(str, batch["source"].unique().to_pylist())
+        return _report(contract, sources, batch.num_rows, outcomes)
 
     def _expect(self, contract: Contract, batch: pa.Table) -> Iterator[CheckOutcome]:
         from orchestration.quality import expectations
@@ -127,6 +131,13 @@ def _typed(series: pd.Series[Any], expected: pa.DataType) -> pa.Array:
     if not lossless:
         raise pa.ArrowTypeError(f"is {array.type}, first value {series.iloc[0]!r}")
     return array.cast(expected, safe=True)
+
+
+def _report(
+    contract: Contract, sources: Iterable[str], rows: int, outcomes: tuple[CheckOutcome, ...]
+) -> GuardReport:
+    source = ", ".join(sorted(set(sources)))
+    return GuardReport(contract.dataset, source, rows, datetime.now(UTC), outcomes)
 
 
 def _schema_outcome(

@@ -32,7 +32,12 @@ from orchestration.settings import Settings
 from tests.conftest import warehouse
 from tests.upstreams import edgar, matrix
 from tests.upstreams.edgar import ALIBABA, ALPHABET, MICROSOFT, NVIDIA, Edgar
-from tests.upstreams.misbehaviours import TRANSPORT_FAULTS, answers, with_body
+from tests.upstreams.misbehaviours import (
+    TRANSPORT_FAULTS,
+    TRANSPORT_MESSAGES,
+    answers,
+    with_body,
+)
 from tests.upstreams.server import Reply, UpstreamServer
 
 TODAY = date(2026, 11, 24)
@@ -194,20 +199,10 @@ def test_no_contact_no_request(world: World, loader: Loader) -> None:
 
 #: What a user reads of a fault of the list of filings; one that is not here is harmless.
 MESSAGES = {
-    "429": "answers 429, tried 3 times",
-    "429 with Retry-After": "answers 429, tried 3 times",
-    "429 with Retry-After as a date": "answers 429, tried 3 times",
-    "500": "answers 500, tried 3 times",
-    "503": "answers 503, tried 3 times",
-    "404": "answers 404",
-    "reset in mid-body": "connection failed",
-    "stalled body": "no answer in time",
+    **TRANSPORT_MESSAGES,
     "truncated body": "is no JSON",
     "malformed body": "is no JSON",
     "HTML consent page": "is no JSON",
-    "redirect loop": "redirects more than 5 times",
-    "500 MB body": "goes on beyond 20,000,000 bytes",
-    "gzip bomb": "goes on beyond 20,000,000 bytes",
     "empty result": "filings: Field required",
     "renamed field": "accessionNumber: Field required",
     "changed type": "filingDate.0",

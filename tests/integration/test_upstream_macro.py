@@ -17,7 +17,7 @@ from orchestration.live import Update
 from orchestration.loading import Loader
 from orchestration.settings import Settings
 from tests.upstreams import ecb, fred, matrix, worldbank
-from tests.upstreams.misbehaviours import TRANSPORT_FAULTS
+from tests.upstreams.misbehaviours import TRANSPORT_FAULTS, TRANSPORT_MESSAGES
 from tests.upstreams.server import Fault, UpstreamServer
 
 TODAY = date(2026, 6, 30)
@@ -163,20 +163,10 @@ def loader(home: Home) -> Loader:
 
 #: What a user reads of a fault; a fault that is not here is harmless, and the news land.
 MESSAGES = {
-    "429": "answers 429, tried 3 times",
-    "429 with Retry-After": "answers 429, tried 3 times",
-    "429 with Retry-After as a date": "answers 429, tried 3 times",
-    "500": "answers 500, tried 3 times",
-    "503": "answers 503, tried 3 times",
-    "404": "answers 404",
-    "reset in mid-body": "connection failed",
-    "stalled body": "no answer in time",
+    **TRANSPORT_MESSAGES,
     "truncated body": "",
     "malformed body": "",
     "HTML consent page": "",
-    "redirect loop": "redirects more than 5 times",
-    "500 MB body": "goes on beyond 20,000,000 bytes",
-    "gzip bomb": "goes on beyond 20,000,000 bytes",
     "zip bomb": "unpacks to more than 20,000,000 bytes",
     "empty result": "",
     "renamed field": "",

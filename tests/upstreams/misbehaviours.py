@@ -104,6 +104,21 @@ TRANSPORT_FAULTS: Mapping[str, Fault] = {
     "gzip bomb": _send_gzip_bomb,
 }
 
+#: What is read of a fault of the transport, tried three times, at most 20 MB taken in.
+TRANSPORT_MESSAGES: Mapping[str, str] = {
+    "429": "answers 429, tried 3 times",
+    "429 with Retry-After": "answers 429, tried 3 times",
+    "429 with Retry-After as a date": "answers 429, tried 3 times",
+    "500": "answers 500, tried 3 times",
+    "503": "answers 503, tried 3 times",
+    "404": "answers 404",
+    "reset in mid-body": "connection failed",
+    "stalled body": "no answer in time",
+    "redirect loop": "redirects more than 5 times",
+    "500 MB body": "goes on beyond 20,000,000 bytes",
+    "gzip bomb": "goes on beyond 20,000,000 bytes",
+}
+
 #: What each upstream's module must say how to do to its own format.
 FORMAT_FAULTS = (
     "empty result",
