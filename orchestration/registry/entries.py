@@ -161,6 +161,27 @@ class XbrlConcept(Entry):
     source: Text
 
 
+class XbrlMember(Entry):
+    """What a member of an XBRL axis stands for when a fact carries it.
+
+    Key: company, axis, member, ``beside`` and segment. ``company_key`` empty: of every company
+    that says nothing else. ``member`` ``*``: every member of the axis that has no line of its own.
+    ``beside``: a second dimension, ``axis=member``, that the fact must carry too. ``use``:
+    ``segment`` (several lines: the segment whose structure is reported in the document's period),
+    ``qualifier`` (says how a figure was consolidated and not what it is of, so it is passed over)
+    or ``left out`` for the ``reason`` given.
+    """
+
+    company_key: Key | None = None
+    axis: Annotated[str, Field(pattern=r"^[a-z0-9-]+:[A-Za-z0-9]+$")]
+    member: Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9_.-]+)$")]
+    beside: str | None = Field(None, pattern=r"^[a-z0-9-]+:[A-Za-z0-9]+=[A-Za-z0-9_.-]+$")
+    use: Literal["segment", "qualifier", "left out"]
+    segment_key: SegmentKey | None = None
+    reason: str | None = None
+    source: Text
+
+
 class MacroSeries(Entry):
     """A macroeconomic series. Key: ``series_id``."""
 

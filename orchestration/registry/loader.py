@@ -27,6 +27,7 @@ from orchestration.registry.entries import (
     Segment,
     Structure,
     XbrlConcept,
+    XbrlMember,
 )
 
 DATA = Path(__file__).parent / "data"
@@ -43,6 +44,7 @@ FILES: dict[str, tuple[type[Entry], tuple[str, ...]]] = {
     "metrics": (MetricEntry, ("metric",)),
     "kpis": (Kpi, ("kpi",)),
     "xbrl_concepts": (XbrlConcept, ("measure", "key", "taxonomy", "concept")),
+    "xbrl_members": (XbrlMember, ("company_key", "axis", "member", "beside", "segment_key")),
     "macro_series": (MacroSeries, ("series_id",)),
     "comparisons": (Comparison, ("comparison", "company_key", "structure")),
     "claims": (Claim, ("claim_id",)),
@@ -203,6 +205,8 @@ _REFERENCES: dict[tuple[str, str], tuple[str, str]] = {
     ("macro_series", "official_yoy_series"): ("macro_series", "series_id"),
     ("comparisons", "company_key"): ("companies", "company_key"),
     ("xbrl_concepts", "except_company_keys"): ("companies", "company_key"),
+    ("xbrl_members", "company_key"): ("companies", "company_key"),
+    ("xbrl_members", "segment_key"): ("segments", "segment_key"),
 }
 
 
@@ -308,6 +312,24 @@ def _concepts_of_nothing(lines: _Lines) -> Iterator[str]:
             yield line.problem("key", f"is not in {concept.measure}s.csv")
 
 
+def _members_of_nothing(lines: _Lines) -> Iterator[str]:
+    seen: set[tuple[str | None, str, str, str | None, str]] = set()
+    for line in lines["xbrl_members"]:
+        member = cast("XbrlMember", line.entry)
+        if (member.segment_key is None) == (member.use == "segment"):
+            yield line.problem("segment_key", "must be given for a segment and only there")
+        if (member.reason is None) == (member.use == "left out"):
+            yield line.problem("reason", "must be given for what is left out and only there")
+        if member.segment_key is not None:
+            company_key, structure, _ = member.segment_key.split(".")
+            if company_key != member.company_key:
+                yield line.problem("segment_key", "is of another company")
+            place = (company_key, member.axis, member.member, member.beside, structure)
+            if place in seen:
+                yield line.problem("segment_key", "is a second segment of one structure")
+            seen.add(place)
+
+
 def _limits_out_of_order(lines: _Lines) -> Iterator[str]:
     for line in lines["freshness_limits"]:
         limit = cast("FreshnessLimit", line.entry)
@@ -324,5 +346,6 @@ _CHECKS: tuple[Callable[[_Lines], Iterator[str]], ...] = (
     _comparisons_of_other_segments,
     _live_series_half_given,
     _concepts_of_nothing,
+    _members_of_nothing,
     _limits_out_of_order,
 )
