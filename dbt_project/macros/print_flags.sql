@@ -4,21 +4,26 @@
     prints, and `segment_result_as_of`, which knows those of a day.
 
     `ordered_on` is the day a document appeared (`reported_on`) or, where that is unknown, the end of
-    its own period: no document appears earlier.
+    its own period: no document appears earlier. `document_rank` orders documents of one day and quality
+    (see orchestration.contracts.precedence).
 #}
 
-{# The first print first; on one day the official document comes before second-hand ones. #}
+{# The first print first; on one day the better document: official, then of the higher rank. #}
 {% macro oldest_print_first() -%}
-    ordered_on, case source_quality when 'official' then 0 else 1 end, document_id
+    ordered_on,
+    case source_quality when 'official' then 0 else 1 end,
+    coalesce(document_rank, -1) desc,
+    document_id
 {%- endmacro %}
 
 {#
-    The newest print first; on one day the official document comes before second-hand ones. `prints` is
-    the prefix of the columns, such as 'results.'.
+    The newest print first; on one day the better document: official, then of the higher rank. `prints`
+    is the prefix of the columns, such as 'results.'.
 #}
 {% macro newest_print_first(prints='') -%}
     {{ prints }}ordered_on desc,
     case {{ prints }}source_quality when 'official' then 0 else 1 end,
+    coalesce({{ prints }}document_rank, -1) desc,
     {{ prints }}document_id desc
 {%- endmacro %}
 
@@ -68,6 +73,7 @@ select
     reported_on,
     ordered_on,
     source_quality,
+    document_rank,
     print_number = 1 and column_role in ('current', 'derived') as is_original,
     print_number_from_newest = 1 as is_latest,
     structure = reporting_structure as is_reporting_structure,

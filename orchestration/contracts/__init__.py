@@ -8,7 +8,6 @@ checked (``orchestration.quality``), stored (``orchestration.landing``) or fetch
 
 from orchestration.contracts.contract import (
     PROVENANCE,
-    SOURCE_RANK,
     Column,
     Comparison,
     Contract,
@@ -16,14 +15,18 @@ from orchestration.contracts.contract import (
     RowRule,
 )
 from orchestration.contracts.datasets import CONTRACTS, contract_for
+from orchestration.contracts.precedence import DOCUMENT_KINDS, SOURCE_RANK, SOURCES, Precedence
 
 __all__ = [
     "CONTRACTS",
+    "DOCUMENT_KINDS",
     "PROVENANCE",
+    "SOURCES",
     "SOURCE_RANK",
     "Column",
     "Comparison",
     "Contract",
+    "Precedence",
     "Reference",
     "RowRule",
     "contract_for",

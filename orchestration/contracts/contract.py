@@ -12,24 +12,14 @@ from typing import Literal
 
 import pyarrow as pa
 
+from orchestration.contracts.precedence import SOURCE_RANK
+
 STRING = pa.string()
 DATE = pa.date32()
 FLOAT = pa.float64()
 TIMESTAMP_UTC = pa.timestamp("us", tz="UTC")
 #: Money and counts as printed: exact, wide enough for trillions in units of one.
 AMOUNT = pa.decimal128(24, 6)
-
-#: A source never outranks a better one; within a rank the newest assertion counts.
-SOURCE_RANK: dict[str, int] = {
-    "baseline": 0,
-    "import": 1,
-    "yahoo": 1,
-    "edgar": 1,
-    "fred": 1,
-    "worldbank": 1,
-    "ecb": 1,
-    "document": 1,
-}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration import calendars
-from orchestration.contracts import SOURCE_RANK
+from orchestration.contracts import DOCUMENT_KINDS, SOURCE_RANK, SOURCES
 from orchestration.files import write_atomically
 from orchestration.home import Home
 from orchestration.landing import Landing
@@ -32,10 +32,30 @@ LOAD_LOG_SCHEMA = pa.schema(
     ]
 )
 
+PRECEDENCE_SCHEMA = pa.schema(
+    [
+        ("applies_to", pa.string()),
+        ("name", pa.string()),
+        ("rank", pa.int32()),
+        ("reason", pa.string()),
+    ]
+)
+
 
 def write_registry(home: Home, registry: Registry) -> dict[str, int]:
-    """Write every registry file as a table; returns their row counts by name."""
-    return {name: _write(home, name, table) for name, table in registry.tables().items()}
+    """Write every registry file and the precedence as a table; returns row counts by name."""
+    tables = registry.tables() | {"precedence": precedence()}
+    return {name: _write(home, name, table) for name, table in tables.items()}
+
+
+def precedence() -> pa.Table:
+    """Return the order of sources and of kinds of documents, as models read it."""
+    rows = [
+        {"applies_to": applies_to, **asdict(entry)}
+        for applies_to, entries in (("source", SOURCES), ("document_kind", DOCUMENT_KINDS))
+        for entry in entries
+    ]
+    return pa.Table.from_pylist(rows, schema=PRECEDENCE_SCHEMA)
 
 
 def write_calendar_dates(home: Home, registry: Registry) -> int:

@@ -11,7 +11,7 @@ from orchestration.contracts import CONTRACTS, PROVENANCE, Contract
 from orchestration.files import write_atomically
 from orchestration.fingerprint import DBT_PROJECT
 from orchestration.registry import load_registry
-from orchestration.transform.reference import FLAGGED, LOAD_LOG_SCHEMA
+from orchestration.transform.reference import FLAGGED, LOAD_LOG_SCHEMA, PRECEDENCE_SCHEMA
 
 SOURCES = DBT_PROJECT / "models" / "staging" / "_landing__sources.yml"
 _HEADER = "# Made from the dataset contracts by `make setup`; edit those.\n"
@@ -79,6 +79,7 @@ def _reference() -> dict[str, Any]:
         [("calendar_date", pa.date32()), *((column, pa.bool_()) for column in FLAGGED)]
     )
     schemas["load_log"] = LOAD_LOG_SCHEMA
+    schemas["precedence"] = PRECEDENCE_SCHEMA
     return {
         "name": "reference",
         "description": "The registry, trading days and the load log, as the run wrote them.",

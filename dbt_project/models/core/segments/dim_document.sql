@@ -1,14 +1,17 @@
 select
-    document_id,
-    company_key,
-    kind,
-    form,
-    accession,
-    period_end,
-    reported_on,
-    coalesce(reported_on, period_end) as ordered_on,
-    title,
-    source_quality,
-    sha256,
-    source_url
-from {{ ref('stg_landing__document') }}
+    documents.document_id,
+    documents.company_key,
+    documents.kind,
+    documents.form,
+    documents.accession,
+    documents.period_end,
+    documents.reported_on,
+    coalesce(documents.reported_on, documents.period_end) as ordered_on,
+    documents.title,
+    documents.source_quality,
+    precedence.rank as document_rank,
+    documents.sha256,
+    documents.source_url
+from {{ ref('stg_landing__document') }} as documents
+left join {{ source('reference', 'precedence') }} as precedence
+    on documents.kind = precedence.name and precedence.applies_to = 'document_kind'

@@ -3,7 +3,8 @@ with prints as (
         results.*,
         documents.reported_on,
         coalesce(documents.ordered_on, results.period_end) as ordered_on,
-        documents.source_quality
+        documents.source_quality,
+        documents.document_rank
     from {{ ref('stg_landing__company_result') }} as results
     inner join {{ ref('dim_company') }} as companies
         on results.company_key = companies.company_key
@@ -59,6 +60,7 @@ select
     reported_on,
     ordered_on,
     source_quality,
+    document_rank,
     print_number = 1 and column_role in ('current', 'derived') as is_original,
     print_number_from_newest = 1 as is_latest,
     print_number,

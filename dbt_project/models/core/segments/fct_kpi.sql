@@ -10,10 +10,7 @@ select
     documents.reported_on,
     row_number() over (
         partition by kpis.company_key, kpis.kpi, kpis.as_of
-        order by
-            documents.ordered_on desc,
-            case documents.source_quality when 'official' then 0 else 1 end,
-            kpis.document_id desc
+        order by {{ newest_print_first('documents.') }}
     ) = 1 as is_latest,
     kpis.source_url
 from {{ ref('stg_landing__kpi') }} as kpis

@@ -4,6 +4,7 @@ with prints as (
         documents.reported_on,
         coalesce(documents.ordered_on, results.period_end) as ordered_on,
         documents.source_quality,
+        documents.document_rank,
         structures.first_reported_period as structure_first_reported
     from {{ ref('stg_landing__segment_result') }} as results
     -- A convenience translation into another currency serves the checks of a batch only.

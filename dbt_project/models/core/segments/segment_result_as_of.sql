@@ -24,6 +24,7 @@ with prints as (
             reported_on,
             ordered_on,
             source_quality,
+            document_rank,
             locator,
             note,
             source_url

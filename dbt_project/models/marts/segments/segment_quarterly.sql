@@ -1,17 +1,4 @@
-with profit_metrics as (
-    -- The profit that a structure prints; the company's own adjusted measure comes first.
-    select
-        company_key,
-        structure,
-        case
-            when count(*) filter (where metric = 'adjusted_ebita') > 0 then 'adjusted_ebita'
-            when count(*) filter (where metric = 'operating_income') > 0 then 'operating_income'
-        end as profit_metric
-    from {{ ref('fct_segment_result') }}
-    group by all
-),
-
-prints as (
+with prints as (
     select
         results.*,
         periods.fiscal_quarter_index
@@ -60,7 +47,7 @@ newest as (
             max(prints.basis) filter (where prints.metric = profit_metrics.profit_metric)
         ) as basis
     from prints
-    inner join profit_metrics
+    inner join {{ ref('int_profit_metric') }} as profit_metrics
         on
             prints.company_key = profit_metrics.company_key
             and prints.structure = profit_metrics.structure
