@@ -1316,3 +1316,10 @@ def _broken(text: str, width: float, pdf: Any) -> list[str]:
         else:
             lines[-1] = longer
     return lines
+
+
+if __name__ == "__main__":
+    # Writes the committed documents anew: python -m tests.documents.writer
+    for each in PLANS:
+        Path(__file__).with_name(f"{each.name}.html").write_bytes(to_html(release(each.name)))
+        Path(__file__).with_name(f"{each.name}.txt").write_bytes(to_text(release(each.name)))
