@@ -62,11 +62,16 @@ class Company(Entry):
     peer_group: Literal["subject", "commerce", "cloud", "chips"]
     results_source: Text
 
-    def row(self) -> dict[str, Any]:
-        """The columns, and the month in which the fiscal year ends."""
+    @property
+    def fiscal_year_end_month(self) -> int:
+        """The month in which the fiscal year ends, from 1 to 12."""
         month = _FISCAL_YEAR_END.match(self.fiscal_year_end)
         assert month is not None  # the pattern has been checked
-        return super().row() | {"fiscal_year_end_month": MONTHS.index(month[1]) + 1}
+        return MONTHS.index(month[1]) + 1
+
+    def row(self) -> dict[str, Any]:
+        """The columns, and the month in which the fiscal year ends."""
+        return super().row() | {"fiscal_year_end_month": self.fiscal_year_end_month}
 
 
 class Exchange(Entry):
@@ -231,3 +236,19 @@ class FreshnessLimit(Entry):
     warn_after_days: int = Field(gt=0)
     error_after_days: int = Field(gt=0)
     reason: Text
+
+
+class PrintedName(Entry):
+    """What an issuer's releases call something. Key: company, role and key.
+
+    ``role`` says where the words stand: ``metric`` names a row, heading or total of the metric
+    ``key``; ``caption`` stands above a table of that metric; ``total`` heads the consolidated row
+    or column of any table; ``subtotal`` and ``aside`` are rows that are no segment (sums of other
+    rows, and rows outside the sum).
+    """
+
+    company_key: Key
+    role: Literal["metric", "caption", "total", "subtotal", "aside"]
+    key: Key | None = None
+    printed: Listed
+    note: str | None = None

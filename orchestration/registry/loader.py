@@ -23,6 +23,7 @@ from orchestration.registry.entries import (
     LostSession,
     MacroSeries,
     MetricEntry,
+    PrintedName,
     Security,
     Segment,
     Structure,
@@ -49,6 +50,7 @@ FILES: dict[str, tuple[type[Entry], tuple[str, ...]]] = {
     "comparisons": (Comparison, ("comparison", "company_key", "structure")),
     "claims": (Claim, ("claim_id",)),
     "freshness_limits": (FreshnessLimit, ("dataset",)),
+    "printed_names": (PrintedName, ("company_key", "role", "key")),
 }
 
 E_ = TypeVar("E_", bound=Entry)
@@ -204,6 +206,8 @@ _REFERENCES: dict[tuple[str, str], tuple[str, str]] = {
     ("segments", "parent_segment_key"): ("segments", "segment_key"),
     ("macro_series", "official_yoy_series"): ("macro_series", "series_id"),
     ("comparisons", "company_key"): ("companies", "company_key"),
+    ("printed_names", "company_key"): ("companies", "company_key"),
+    ("printed_names", "key"): ("metrics", "metric"),
     ("xbrl_concepts", "except_company_keys"): ("companies", "company_key"),
     ("xbrl_members", "company_key"): ("companies", "company_key"),
     ("xbrl_members", "segment_key"): ("segments", "segment_key"),

@@ -1,0 +1,346 @@
+"""The heads of tables: which periods, currencies and segments their columns stand for.
+
+A head is a run of the pieces that heads are made of (periods, dates, currencies, units, names of
+percentages and segments) with nothing else between. It is understood whole or not at all.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from calendar import monthrange
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import Literal
+
+from orchestration.documents.text import NOTE_END, NOTE_START
+from orchestration.documents.vocabulary import UNDER, Name, Vocabulary, letters, loosely
+
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
+_LENGTHS = {"quarter": 3, "half_year": 6, "nine_months": 9, "year": 12}
+_PERIODS = {
+    "three months ended": "quarter",
+    "quarter ended": "quarter",
+    "six months ended": "half_year",
+    "half year ended": "half_year",
+    "nine months ended": "nine_months",
+    "fiscal year ended": "year",
+    "twelve months ended": "year",
+    "year ended": "year",
+}
+_PERCENTAGES = (
+    "As a percentage of total revenues", "As a percentage of revenues",
+    "As a percentage of total revenue", "As a percentage of segment revenue",
+    "% of Segment Revenue", "% of Total Revenue", "% of Revenues", "% of Revenue", "% of revenue",
+    "Year-over-year change", "Year-on-year change", "Quarter-on-quarter change", "YoY % Change",
+    "YoY% Change", "QoQ % Change", "YoY change", "QoQ change", "% Change", "YoY %", "YoY", "QoQ",
+    "Change",
+)  # fmt: skip
+_CURRENCIES = {"RMB": "CNY", "CNY": "CNY", "US$": "USD", "HK$": "HKD"}
+_YEAR_AT_END = re.compile(r"2\s?0\s?\d\s?\d$")
+_UNITS = {"thousand": "thousand", "million": "million", "billion": "billion"}
+_NOISE = ("Unaudited", "Audited", "Restated", "As restated", "For the", "Notes", "Note")
+#: What may stand between two pieces of one head: marks and notes, no words and no figures.
+_BETWEEN = re.compile(
+    rf"(?:[\s:;,.*†‡§|\[\]()]|{NOTE_START}[^{NOTE_END}]*{NOTE_END}|\(\d{{1,2}}\)|(?<=\s)\d(?=\s))*"
+)
+
+
+@dataclass(frozen=True)
+class Period:
+    """A fiscal period of a column."""
+
+    type: str
+    end: date
+
+    @property
+    def start(self) -> date:
+        """Its first day: fiscal periods here are whole months."""
+        months = self.end.year * 12 + self.end.month - _LENGTHS[self.type]
+        return date(months // 12, months % 12 + 1, 1)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A column of figures: an amount of a period in a currency, or a percentage.
+
+    ``column`` names the segment or total that heads it, where segments are columns.
+    """
+
+    kind: Literal["amount", "percent"]
+    period: Period | None = None
+    currency: str | None = None
+    column: Name | None = None
+    column_words: str | None = None
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head of a table: its columns in order, the unit of its amounts, where it stands."""
+
+    slots: tuple[Slot, ...]
+    unit: str
+    start: int
+    end: int
+
+    @property
+    def segments_are_columns(self) -> bool:
+        """Whether its columns are headed by segments."""
+        return any(slot.column for slot in self.slots)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+def find_heads(text: str, vocabulary: Vocabulary) -> list[Head]:
+    """Return the heads of tables in the order of the text; what is no whole head is left out."""
+    own = vocabulary.company.reporting_currency
+    found = []
+    for run in _runs(text, vocabulary):
+        kinds = {piece.kind for piece in run}
+        if "period" in kinds | ({"period"} if "quarter" in kinds else set()):
+            head = _head(run, own, vocabulary)
+            if head is not None:
+                found.append(head)
+    return found
+
+
+def _runs(text: str, vocabulary: Vocabulary) -> Iterator[list[_Piece]]:
+    run: list[_Piece] = []
+    for piece in _pieces(text, vocabulary):
+        if run and not _BETWEEN.fullmatch(text, run[-1].end, piece.start):
+            yield run
+            run = []
+        run.append(piece)
+    if run:
+        yield run
+
+
+def _pieces(text: str, vocabulary: Vocabulary) -> Iterator[_Piece]:
+    labels = {
+        name.printed.rpartition(UNDER)[2]
+        for names in vocabulary.by_letters.values()
+        for name in names
+        if name.role in ("segment", "total")
+    }
+    pattern = _pattern(tuple(sorted(labels, key=len, reverse=True)))
+    for match in pattern.finditer(text):
+        yield _Piece(str(match.lastgroup), match[0], match.start(), match.end())
+
+
+@lru_cache(maxsize=32)
+def _pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
+    months = "|".join(loosely(month) for month in _MONTHS)
+    year = r"2[ ]?0[ ]?\d[ ]?\d(?!\d)"
+    units = "|".join(loosely(f"in {unit}") + r"[ ]?s?" for unit in _UNITS)
+    alternatives = {
+        "period": "|".join(loosely(words) for words in _PERIODS),
+        "quarter": r"[1-4]Q[ ]?20\d\d",
+        "date": rf"(?:{months})\s*\d[ ]?\d?\s?,?\s*{year}|\d{{1,2}}\s+(?:{months}),?\s+{year}",
+        "monthday": rf"(?:{months})\s*\d[ ]?\d?(?!\d)|\d{{1,2}}\s+(?:{months})",
+        "unit": rf"\(\s*(?:RMB|US\$)?\s*(?:{units})\b[^()]{{0,90}}\)"
+        rf"|(?:RMB|US\$)\s*(?:{units})\b(?:,?\s*(?:unless|except)[a-z ]{{0,40}}"
+        r"(?:specified|stated|noted|data|percentages))?",
+        "year": rf"(?<![\d,.]){year}(?![,.]\d)",
+        "currency": r"RMB|CNY|US[ ]?\$|HK[ ]?\$",
+        "percent": "|".join(loosely(words) for words in _PERCENTAGES),
+        "amount": loosely("Amount"),
+        "noise": "|".join(loosely(words) for words in _NOISE),
+        "label": "|".join(loosely(label) for label in labels) or r"(?!)",
+    }
+    return re.compile(
+        "|".join(
+            f"(?P<{kind}>{words})"
+            if kind in ("unit", "quarter", "year", "currency")
+            else f"(?P<{kind}>(?<![A-Za-z])(?:{words})(?![A-Za-z]))"
+            for kind, words in alternatives.items()
+        ),
+        re.IGNORECASE,
+    )
+
+
+def _head(run: Sequence[_Piece], own: str, vocabulary: Vocabulary) -> Head | None:
+    run = list(run)
+    # The name of the first row may follow; columns are named before their currency or unit.
+    while run and run[-1].kind in ("label", "noise"):
+        run.pop()
+    of = {kind: [p for p in run if p.kind == kind] for kind in {p.kind for p in run}}
+    unit = _unit(of.get("unit", []))
+    periods = _periods(run)
+    ends = vocabulary.company.fiscal_year_end_month
+    if unit is None or not periods or not all(_is_fiscal(period, ends) for period in periods):
+        return None
+    units_currency = next(
+        (c for piece in of.get("unit", []) if (c := _currency(piece.text))), own
+    )
+    slots = (
+        _label_slots(run, periods, units_currency, vocabulary)
+        if "label" in of
+        else _period_slots(run, periods, units_currency)
+    )
+    return Head(slots, unit, run[0].start, run[-1].end) if slots else None
+
+
+def _unit(pieces: Sequence[_Piece]) -> str | None:
+    found = {u for p in pieces for word, u in _UNITS.items() if f"in{word}" in letters(p.text)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _currency(words: str) -> str | None:
+    compact = words.replace(" ", "").upper()
+    return next((code for sign, code in _CURRENCIES.items() if sign in compact), None)
+
+
+def _periods(run: Sequence[_Piece]) -> list[Period]:
+    """Return the period of each date in the head, in the order of the dates."""
+    if any(p.kind == "quarter" for p in run):
+        # "4Q2019 4Q2018 2019 2018": years beside quarters are whole ones.
+        return [
+            _of_quarter(p.text) if p.kind == "quarter" else Period("year", _day(_year(p.text), 12, 31))
+            for p in run
+            if p.kind in ("quarter", "year")
+        ]
+    types: list[str] = []
+    monthdays: list[tuple[int, int] | None] = []
+    #: Year, its own month and day if it has them, and how many period names stood before it.
+    years: list[tuple[int, tuple[int, int] | None, int]] = []
+    for piece in run:
+        if piece.kind == "period":
+            types.append(_type(piece.text))
+            monthdays.append(None)
+        elif not types:
+            continue
+        elif piece.kind == "monthday":
+            monthdays[-1] = _month_and_day(piece.text)
+        elif piece.kind == "date":
+            monthday = _month_and_day(_YEAR_AT_END.sub("", piece.text))
+            monthdays[-1] = monthdays[-1] or monthday
+            years.append((_year(piece.text), monthday, len(types)))
+        elif piece.kind == "year":
+            years.append((_year(piece.text), None, len(types)))
+    if not years or len(years) % len(types):
+        return []
+    owners = _owners([place for _, _, place in years], len(types), len(years) // len(types))
+    # "March 31, 2018 2019": the day is said once, for all the years.
+    each_has_its_own = all(monthday for _, monthday, _ in years)
+    found = []
+    for (year, own_monthday, _), owner in zip(years, owners, strict=True):
+        monthday = own_monthday if each_has_its_own else monthdays[owner]
+        if monthday is None:
+            return []
+        found.append(Period(types[owner], _day(year, *monthday)))
+    return found
+
+
+def _owners(places: list[int], types: int, each: int) -> list[int]:
+    """Return for each date the period name it belongs to.
+
+    Either every name is followed by its own dates, or all names come first and the dates are
+    shared out evenly.
+    """
+    if all(place == types for place in places):
+        return [position // each for position in range(len(places))]
+    return [place - 1 for place in places]
+
+
+def _is_fiscal(period: Period, year_ends: int) -> bool:
+    """Whether a period is one of the fiscal calendar: twelve months to any month are none."""
+    since_year_end = (period.end.month - year_ends) % 12 or 12
+    return period.type == "quarter" and since_year_end % 3 == 0 or (
+        since_year_end == _LENGTHS[period.type]
+    )
+
+
+def _type(words: str) -> str:
+    found = letters(words)
+    return next(kind for name, kind in _PERIODS.items() if letters(name) in found)
+
+
+def _month_and_day(words: str) -> tuple[int, int]:
+    month = next(i for i, name in enumerate(_MONTHS, 1) if name.lower() in letters(words))
+    return month, int(re.sub(r"\D", "", words) or 0)
+
+
+def _year(words: str) -> int:
+    return int(re.sub(r"\D", "", words)[-4:])
+
+
+def _day(year: int, month: int, day: int) -> date:
+    # A period ends on the last day of its month, whatever a misprint says of February.
+    last = monthrange(year, month)[1]
+    return date(year, month, min(max(day, 1), last))
+
+
+def _of_quarter(words: str) -> Period:
+    quarter, year = int(words[0]), _year(words)
+    first_after = date(year + quarter // 4, quarter * 3 % 12 + 1, 1)
+    return Period("quarter", first_after - timedelta(days=1))
+
+
+def _period_slots(
+    run: Sequence[_Piece], periods: list[Period], currency: str
+) -> tuple[Slot, ...]:
+    columns = [p for p in run if p.kind in ("currency", "amount", "percent")]
+    amounts = [p for p in columns if p.kind != "percent"]
+    if not amounts:
+        # Dates alone head the columns; percentages may follow them.
+        percents = [Slot("percent") for _ in columns]
+        return (*(Slot("amount", period, currency) for period in periods), *percents)
+    codes = [_currency(p.text) or currency for p in amounts]
+    own = sum(code == currency for code in codes)
+    if len(periods) == len(amounts):
+        of_amount = list(periods)
+    elif own == len(periods) and codes[0] == currency:
+        of_amount = [periods[sum(c == currency for c in codes[: i + 1]) - 1]
+                     for i in range(len(codes))]  # fmt: skip
+    else:
+        return ()
+    slots, position = [], 0
+    for piece in columns:
+        if piece.kind == "percent":
+            slots.append(Slot("percent"))
+        else:
+            slots.append(Slot("amount", of_amount[position], codes[position]))
+            position += 1
+    return tuple(slots)
+
+
+def _label_slots(
+    run: Sequence[_Piece], periods: list[Period], currency: str, vocabulary: Vocabulary
+) -> tuple[Slot, ...]:
+    labels = [p for p in run if p.kind == "label"]
+    first, last = labels[0].start, labels[-1].start
+    starts = [p.start for p in run]
+    inside = run[bisect_left(starts, first) : bisect_left(starts, last) + 1]
+    if any(p.kind not in ("label", "noise") for p in inside) or len(labels) % len(periods):
+        return ()
+    if any(p.kind in ("amount", "percent") for p in run):
+        return ()
+    each = len(labels) // len(periods)
+    codes = [str(_currency(p.text)) for p in run if p.kind == "currency"]
+    if not codes:
+        codes = [currency] * len(labels)
+    if sum(code == currency for code in codes) != len(labels) or codes[0] != currency:
+        return ()
+    slots = []
+    column = -1
+    for code in codes:
+        column += code == currency
+        words = labels[column].text
+        slots.append(Slot("amount", periods[column // each], code, _name(words, vocabulary), words))
+    return tuple(slots)
+
+
+def _name(words: str, vocabulary: Vocabulary) -> Name:
+    names = vocabulary.by_letters[letters(words)]
+    return next(name for name in names if name.role in ("total", "segment"))

@@ -1,0 +1,613 @@
+"""An issuer's results release, read by the entries that the registry has for the issuer.
+
+The same reader takes HTML, PDF and plain text of every issuer. Nothing is guessed: a table is used
+only if its rows add up to the consolidated figure in every column, its US$ column is the other
+divided by the stated rate, and every name in it is known. A release that contradicts itself, or
+names a segment that the registry does not know, is refused whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from orchestration.documents import tables as tables_of
+from orchestration.documents.alignment import Amounts, Cell
+from orchestration.documents.headers import Period, Slot, find_heads
+from orchestration.documents.reading import Check, DocumentRefused, Figure, Reading
+from orchestration.documents.tables import Block, Line, Row, Table, find_blocks, solutions
+from orchestration.documents.text import NOTE_END, NOTE_START, Text, extract
+from orchestration.documents.tokens import join_split_digits, tokenise
+from orchestration.documents.vocabulary import Vocabulary, letters
+from orchestration.registry import Registry
+from orchestration.registry.entries import Segment, Structure
+
+#: Combinations of readings of one table that are tried.
+_MAX_COMBINATIONS = 20_000
+#: Releases come out within four months of the period's end.
+_LONGEST_AFTER_PERIOD = timedelta(days=125)
+_RATE = re.compile(r"RMB ?(\d{1,2} ?\. ?\d(?: ?\d){2,5})(?: ?\d)? ?(?:to|=|per) ?US ?\$ ?1(?![\d,])")
+_DAY = re.compile(
+    r"\b(?:([A-Z][a-z]{2,8})\.? (\d{1,2}) ?,? (\d ?\d ?\d ?\d)|(\d{1,2}) ([A-Z][a-z]{2,8}),? (\d{4}))"
+)
+_TITLE = re.compile(r"[A-Z][^\n.]{2,60}? (?:Announces|Reports|Announce)\b[^\n.]{3,120}?\bResults")
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A cell read: of a segment under a heading, or of the company (``words`` is ``None``)."""
+
+    metric: str
+    period: Period
+    cell: Cell
+    words: str | None
+    label_printed: str | None
+    locator: str
+    unit: str
+
+
+@dataclass
+class _Release:
+    name: str
+    text: Text
+    content: str
+    vocabulary: Vocabulary
+    tables: Sequence[Table]
+    period_end: date
+    rates: tuple[Decimal, ...]
+    #: Consolidated amounts by metric, period and unit, with where they stand.
+    totals: dict[tuple[str, Period], dict[Decimal, _Read]] = field(default_factory=dict)
+    figures: dict[tuple[str | None, str, Period], Figure] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    remarks: list[str] = field(default_factory=list)
+
+
+def read_release(content: bytes, name: str, company_key: str, registry: Registry) -> Reading:
+    """Return what a release says of segments and of the company as a whole.
+
+    Raises:
+        DocumentRefused: when it cannot be read, contradicts itself or names an unknown segment;
+            the message names file, table, row and figures.
+        LookupError: when the registry has no entry for the issuer.
+    """
+    vocabulary = Vocabulary.of(registry, company_key)
+    text = extract(content, name)
+    joined = join_split_digits(text.content)
+    tokens = tokenise(joined)
+    heads = find_heads(joined, vocabulary)
+    tables = tables_of.read_tables(joined, tokens, heads, vocabulary)
+    ends = {s.period.end for t in tables for s in t.head.slots if s.period is not None}
+    if not ends:
+        raise DocumentRefused(f"{name}: no table of figures with a head that can be read")
+    release = _Release(name, text, joined, vocabulary, tables, max(ends), _rates(joined))
+    _collect_totals(release)
+    for table in tables:
+        if table.head.segments_are_columns:
+            _read_columns(release, table)
+        else:
+            for block in find_blocks(table, vocabulary):
+                _read_block(release, block)
+    if not any(key[0] for key in release.figures):
+        raise DocumentRefused(
+            f"{name}: no table of segments that adds up to a consolidated figure was found"
+            + "".join(f"; {remark}" for remark in release.remarks[:3])
+        )
+    _add_company_figures(release)
+    return Reading(
+        company_key,
+        "results",
+        release.period_end,
+        _reported_on(joined, release.period_end),
+        _title(joined, name),
+        tuple(release.figures.values()),
+        checks=tuple(
+            Check(check, count, f"{count} agree") for check, count in sorted(release.counts.items())
+        ),
+        remarks=tuple(release.remarks),
+    )
+
+
+def _rates(text: str) -> tuple[Decimal, ...]:
+    return tuple(sorted({Decimal(m[1].replace(" ", "")) for m in _RATE.finditer(text)}))
+
+
+def _title(text: str, name: str) -> str:
+    match = _TITLE.search(text[:4000])
+    return " ".join(match[0].split()) if match else name
+
+
+def _reported_on(text: str, period_end: date) -> date | None:
+    for match in _DAY.finditer(text[:8000]):
+        month, day, year = (match[1], match[2], match[3]) if match[1] else match.group(5, 4, 6)
+        try:
+            found = datetime.strptime(f"{month[:3]} {day} {year.replace(' ', '')}", "%b %d %Y")
+        except ValueError:
+            continue
+        if period_end < found.date() <= period_end + _LONGEST_AFTER_PERIOD:
+            return found.date()
+    return None
+
+
+# Consolidated figures
+
+
+def _collect_totals(release: _Release) -> None:
+    """Gather what rows outside any table of segments say of the company as a whole."""
+    for table in release.tables:
+        if table.head.segments_are_columns:
+            continue
+        for row in table.rows:
+            name = row.label.name
+            if name is None or name.role != "metric" or not row.ways:
+                continue
+            ways = _agreeing(release, row, table.head.slots)
+            values = {tuple(cell.value for cell in way[0]) for way in ways}
+            if len(values) != 1:
+                continue
+            for place, slot in _own(release, table.head.slots):
+                assert slot.period is not None and name.key is not None
+                cell = ways[0][0][place]
+                _note_total(release, table, name.key, slot.period, cell, row, place)
+
+
+def _note_total(
+    release: _Release, table: Table, metric: str, period: Period, cell: Cell, row: Row, place: int
+) -> None:
+    read = _Read(metric, period, cell, None, None, _locator(release, table, row, place),
+                 table.head.unit)  # fmt: skip
+    release.totals.setdefault((metric, period), {}).setdefault(cell.value, read)
+
+
+def _add_company_figures(release: _Release) -> None:
+    for (metric, period), values in release.totals.items():
+        verified = release.figures.get((None, metric, period))
+        if verified is not None:
+            continue
+        if len(values) > 1:
+            shown = ", ".join(f"{value:,}" for value in values)
+            release.remarks.append(
+                f"{metric} of the {period.type} to {period.end}: printed as {shown}; left out"
+            )
+            continue
+        _add(release, None, next(iter(values.values())))
+
+
+# Tables whose rows are segments
+
+
+def _read_block(release: _Release, block: Block) -> None:
+    vocabulary = release.vocabulary
+    table = block.table
+    if len(block.lines) < 2:
+        return
+    own = _own(release, table.head.slots)
+    kept, contradicted = _agreeing_rows(release, block)
+    totals = _totals_of(release, block, own)
+    if not totals:
+        return
+    structures = _structures(release, block.lines)
+    if not structures:
+        return
+    sums_only = [
+        line
+        for line in block.lines
+        if any(_is_part_of_sum(vocabulary, s, line) for s in structures)
+    ]
+    steps = Decimal(1)
+    for metric, total in totals:
+        relevant = [s for s in structures if metric in s.adds_up_to]
+        if not relevant:
+            continue
+        structure = relevant[0]
+        parts = [line for line in sums_only if _is_part_of_sum(vocabulary, structure, line)]
+        found = solutions(
+            [kept[id(line)] for line in parts],
+            _wanted(table.head.slots, own, total),
+            [Decimal(0)] * _amounts(table.head.slots),
+            _MAX_COMBINATIONS,
+        )
+        if len(found) != 1:
+            continue
+        if block.unknown:
+            raise DocumentRefused(_unknown_label(release, block, structure))
+        if contradicted:
+            raise DocumentRefused(f"{release.name}: {contradicted}")
+        _accept(release, block, metric, structure, parts, found[0], total, kept)
+        return
+    del steps
+    _explain(release, block, totals, structures, kept, own)
+
+
+def _own(release: _Release, slots: Sequence[Slot]) -> list[tuple[int, Slot]]:
+    """Return the amounts in the reporting currency, by their place among the amounts."""
+    amounts = [slot for slot in slots if slot.kind == "amount"]
+    own = release.vocabulary.company.reporting_currency
+    return [(place, slot) for place, slot in enumerate(amounts) if slot.currency == own]
+
+
+def _amounts(slots: Sequence[Slot]) -> int:
+    return sum(slot.kind == "amount" for slot in slots)
+
+
+def _totals_of(
+    release: _Release, block: Block, own: Sequence[tuple[int, Slot]]
+) -> list[tuple[str, dict[int, Decimal]]]:
+    """Return what a block may have to add up to: metric and the total of each column.
+
+    The total that the block prints counts, if it is not contradicted by what the release prints
+    elsewhere; a block without one has the consolidated figures of the release.
+    """
+    metrics = [block.metric] if block.metric else sorted({m for m, _ in release.totals})
+    found = []
+    for metric in metrics:
+        if block.total is not None:
+            ways = _agreeing(release, block.total, block.table.head.slots)
+            choices = {tuple(cell.value for cell in way[0]): way[0] for way in ways}
+            for cells in choices.values():
+                total = {place: cells[place].value for place, _ in own}
+                if all(
+                    _agrees(release, metric, slot.period, total[place], bool(block.metric))
+                    for place, slot in own
+                ):
+                    found.append((metric, total))
+        else:
+            known = {
+                place: next(iter(values))
+                for place, slot in own
+                if len(values := release.totals.get((metric, slot.period), {})) == 1  # type: ignore[arg-type]
+            }
+            if len(known) == len(own):
+                found.append((metric, known))
+    return found
+
+
+def _agrees(
+    release: _Release, metric: str, period: Period | None, value: Decimal, is_named: bool
+) -> bool:
+    assert period is not None
+    known = release.totals.get((metric, period))
+    return value in known if known else is_named
+
+
+def _wanted(
+    slots: Sequence[Slot], own: Sequence[tuple[int, Slot]], total: Mapping[int, Decimal]
+) -> list[Decimal | None]:
+    return [total.get(place) for place in range(_amounts(slots))]
+
+
+def _agreeing(release: _Release, row: Row, slots: Sequence[Slot]) -> list[tuple[Amounts, ...]]:
+    """Return the ways to read a row in which its US$ column is the other at a stated rate."""
+    pairs = _dollar_pairs(release, slots)
+    return [
+        way
+        for way in row.ways
+        if all(_converts(release, way[0][left], way[0][right]) for left, right in pairs)
+    ]
+
+
+def _agreeing_rows(release: _Release, block: Block) -> tuple[dict[int, Row], str | None]:
+    kept: dict[int, Row] = {}
+    contradicted = None
+    slots = block.table.head.slots
+    for line in block.lines:
+        ways = _agreeing(release, line.row, slots)
+        if not ways and line.row.ways:
+            contradicted = contradicted or (
+                f"table {block.table.number}, row {line.row.label.printed!r}: its US$ column is "
+                f"not the {release.vocabulary.company.reporting_currency} column at the stated "
+                f"rate {', '.join(map(str, release.rates))}: "
+                + " ".join(cell.text for cell in line.row.ways[0][0])
+            )
+            ways = list(line.row.ways)
+        kept[id(line)] = replace(line.row, ways=tuple(ways))
+    return kept, contradicted
+
+
+def _dollar_pairs(release: _Release, slots: Sequence[Slot]) -> list[tuple[int, int]]:
+    amounts = [slot for slot in slots if slot.kind == "amount"]
+    own = {
+        (slot.period, slot.column): place
+        for place, slot in enumerate(amounts)
+        if slot.currency == release.vocabulary.company.reporting_currency
+    }
+    return [
+        (own[slot.period, slot.column], place)
+        for place, slot in enumerate(amounts)
+        if slot.currency == "USD" and (slot.period, slot.column) in own
+    ]
+
+
+def _converts(release: _Release, own: Cell, dollars: Cell) -> bool:
+    """Whether an amount in US$ is the other at a stated rate, both as rounded."""
+    step = Decimal(1).scaleb(-dollars.decimals)
+    return not release.rates or any(
+        abs(own.value / rate - dollars.value) <= step + step / 2 + abs(dollars.value) / 20_000
+        for rate in release.rates
+    )
+
+
+def _structures(release: _Release, lines: Sequence[Line]) -> list[Structure]:
+    """Return the structures that know every row, the one in force in the period first."""
+    vocabulary = release.vocabulary
+    known = [
+        structure
+        for structure in vocabulary.structures
+        if all(_segment(vocabulary, structure, line) is not None for line in lines)
+    ]
+    return sorted(known, key=lambda s: not _is_in_force(s, release.period_end))
+
+
+def _is_in_force(structure: Structure, day: date) -> bool:
+    return structure.first_reported_period <= day and (
+        structure.last_reported_period is None or day <= structure.last_reported_period
+    )
+
+
+def _segment(vocabulary: Vocabulary, structure: Structure, line: Line) -> Segment | None:
+    name = line.row.label.name
+    assert name is not None  # a line is of a segment
+    return vocabulary.segment_in(structure.structure, name.printed, line.heading)
+
+
+def _is_part_of_sum(vocabulary: Vocabulary, structure: Structure, line: Line) -> bool:
+    segment = _segment(vocabulary, structure, line)
+    return segment is not None and segment.breakdown != "subline"
+
+
+def _accept(
+    release: _Release,
+    block: Block,
+    metric: str,
+    structure: Structure,
+    parts: Sequence[Line],
+    cells: Sequence[Amounts],
+    total: Mapping[int, Decimal],
+    kept: Mapping[int, Row],
+) -> None:
+    slots = block.table.head.slots
+    own = _own(release, slots)
+    by_key: dict[str, Amounts] = {}
+    for line, amounts in zip(parts, cells, strict=True):
+        segment = _segment(release.vocabulary, structure, line)
+        assert segment is not None
+        by_key[segment.segment_key] = amounts
+        _add_row(release, block.table, line.row, segment, metric, amounts, own)
+    release.counts["rows add up to the consolidated figure"] += len(own)
+    release.counts["US$ column at the stated rate"] += len(parts) * len(_dollar_pairs(release, slots))
+    if block.total is not None:
+        for place, slot in own:
+            assert slot.period is not None
+            cell = Cell(total[place], _decimals(cells, place), "")
+            read = _Read(metric, slot.period, cell, None, None,
+                         _locator(release, block.table, block.total, place),
+                         block.table.head.unit)  # fmt: skip
+            _add(release, None, read)
+    _accept_sublines(release, block, metric, structure, by_key, kept)
+
+
+def _decimals(cells: Sequence[Amounts], place: int) -> int:
+    return max(amounts[place].decimals for amounts in cells)
+
+
+def _accept_sublines(
+    release: _Release,
+    block: Block,
+    metric: str,
+    structure: Structure,
+    parents: Mapping[str, Amounts],
+    kept: Mapping[int, Row],
+) -> None:
+    """Take the parts of segments that add up to their segment, with the sums among them or not."""
+    own = _own(release, block.table.head.slots)
+    by_parent: dict[str, list[tuple[Segment, Line]]] = {}
+    for line in block.lines:
+        segment = _segment(release.vocabulary, structure, line)
+        if segment is not None and segment.parent_segment_key:
+            by_parent.setdefault(segment.parent_segment_key, []).append((segment, line))
+    for parent, children in by_parent.items():
+        if parent not in parents:
+            continue
+        wanted = [
+            parents[parent][place].value if any(place == p for p, _ in own) else None
+            for place in range(_amounts(block.table.head.slots))
+        ]
+        found = solutions([kept[id(line)] for _, line in children], wanted,
+                          [Decimal(0)] * len(wanted), _MAX_COMBINATIONS)  # fmt: skip
+        if len(found) != 1:
+            release.remarks.append(
+                f"table {block.table.number}: the parts of {parent} do not add up to it; left out"
+            )
+            continue
+        for (segment, line), amounts in zip(children, found[0], strict=True):
+            _add_row(release, block.table, line.row, segment, metric, amounts, own)
+        release.counts["parts add up to their segment"] += len(own)
+
+
+def _explain(
+    release: _Release,
+    block: Block,
+    totals: Sequence[tuple[str, dict[int, Decimal]]],
+    structures: Sequence[Structure],
+    kept: Mapping[int, Row],
+    own: Sequence[tuple[int, Slot]],
+) -> None:
+    """Refuse the release for a table that has all it needs and does not add up."""
+    if block.total is None or block.metric is None or block.unknown:
+        if block.unknown and block.total is not None and block.metric is not None:
+            raise DocumentRefused(_unknown_label(release, block, structures[0]))
+        return
+    metric, total = totals[0]
+    wanted = [s for s in structures if metric in s.adds_up_to]
+    if not wanted or metric != block.metric:
+        return
+    parts = [line for line in block.lines if _is_part_of_sum(release.vocabulary, wanted[0], line)]
+    place, slot = own[-1]
+    assert slot.period is not None
+    sums = sum(
+        (kept[id(line)].ways[0][0][place].value for line in parts if kept[id(line)].ways),
+        Decimal(0),
+    )
+    raise DocumentRefused(
+        f"{release.name}: table {block.table.number}: the rows of {metric} for the "
+        f"{slot.period.type} to {slot.period.end} add up to {sums:,}, its total is "
+        f"{total[place]:,} {block.table.head.unit}"
+    )
+
+
+def _unknown_label(release: _Release, block: Block, structure: Structure) -> str:
+    words = " ".join(block.unknown[0].label.printed.split())
+    key = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
+    company = release.vocabulary.company.company_key
+    nearest = release.vocabulary.nearest(words)
+    return (
+        f"{release.name}: table {block.table.number} has a row {words!r} that the registry does "
+        f"not know. Nearest names: {', '.join(nearest) or 'none'}. If it is one of them, add it to "
+        "the aliases of its line in segments.csv; if it is new, add the line\n"
+        f"  {company}.{structure.structure}.{key},{company},{structure.structure},"
+        f"\"{words}\",{structure.breakdown},,<business_line>,no,\n"
+        f"  or, if it is a sum or an aside, add it to printed_names.csv"
+    )
+
+
+# Tables whose columns are segments
+
+
+def _read_columns(release: _Release, table: Table) -> None:
+    slots = table.head.slots
+    for row in table.rows:
+        name = row.label.name
+        if name is None or name.role != "metric" or name.key is None:
+            continue
+        ways = _agreeing(release, row, slots)
+        for period in dict.fromkeys(slot.period for slot in slots):
+            if period is not None:
+                _read_row_of_columns(release, table, row, ways, name.key, period)
+
+
+def _read_row_of_columns(
+    release: _Release,
+    table: Table,
+    row: Row,
+    ways: Sequence[tuple[Amounts, ...]],
+    metric: str,
+    period: Period,
+) -> None:
+    own = [(p, s) for p, s in _own(release, table.head.slots) if s.period == period]
+    segments = [(p, s) for p, s in own if s.column and s.column.role == "segment"]
+    totals = [p for p, s in own if s.column and s.column.role == "total"]
+    structure = next(
+        (
+            s
+            for s in sorted(
+                release.vocabulary.structures, key=lambda s: not _is_in_force(s, release.period_end)
+            )
+            if metric in s.adds_up_to
+            and all(_of_column(release, s, slot) is not None for _, slot in segments)
+        ),
+        None,
+    )
+    if structure is None or len(totals) > 1 or len(segments) < 2:
+        return
+    known = release.totals.get((metric, period), {})
+    found = {}
+    for way in ways:
+        cells = way[0]
+        total = cells[totals[0]].value if totals else None
+        if total is None and len(known) == 1:
+            total = next(iter(known))
+        sums = sum(cells[place].value for place, _ in segments)
+        if total is not None and sums == total and (not known or total in known):
+            found[tuple(cell.value for cell in cells)] = cells
+    if len(found) != 1:
+        if totals and ways and len(found) == 0:
+            sums = sum(ways[0][0][place].value for place, _ in segments)
+            release.remarks.append(
+                f"table {table.number}: row {row.label.printed!r} adds up to {sums:,}, its total "
+                f"is {ways[0][0][totals[0]].text}; left out"
+            )
+        return
+    cells = next(iter(found.values()))
+    for place, slot in segments:
+        segment = _of_column(release, structure, slot)
+        assert segment is not None
+        read = _Read(metric, period, cells[place], None, slot.column_words,
+                     _locator(release, table, row, place), table.head.unit)  # fmt: skip
+        _add(release, segment, read)
+    release.counts["rows add up to the consolidated figure"] += 1
+    if totals:
+        read = _Read(metric, period, cells[totals[0]], None, None,
+                     _locator(release, table, row, totals[0]), table.head.unit)  # fmt: skip
+        _add(release, None, read)
+
+
+def _of_column(release: _Release, structure: Structure, slot: Slot) -> Segment | None:
+    assert slot.column is not None
+    return release.vocabulary.segment_in(structure.structure, slot.column.printed, None)
+
+
+# Figures
+
+
+def _add_row(
+    release: _Release,
+    table: Table,
+    row: Row,
+    segment: Segment,
+    metric: str,
+    amounts: Amounts,
+    own: Iterable[tuple[int, Slot]],
+) -> None:
+    for place, slot in own:
+        assert slot.period is not None
+        read = _Read(metric, slot.period, amounts[place], None, _printed(row),
+                     _locator(release, table, row, place), table.head.unit)  # fmt: skip
+        _add(release, segment, read)
+
+
+def _add(release: _Release, segment: Segment | None, read: _Read) -> None:
+    key = (segment.segment_key if segment else None, read.metric, read.period)
+    figure = Figure(
+        key[0],
+        read.label_printed,
+        read.metric,
+        read.period.start,
+        read.period.end,
+        read.period.type,
+        read.cell.value,
+        read.unit,
+        release.vocabulary.company.reporting_currency,
+        "current" if read.period.end == release.period_end else "prior_year",
+        Decimal(1).scaleb(-read.cell.decimals),
+        read.locator,
+    )
+    earlier = release.figures.setdefault(key, figure)
+    if (earlier.value, earlier.unit) != (figure.value, figure.unit):
+        raise DocumentRefused(
+            f"{release.name}: {key[0] or release.vocabulary.company.company_key} {read.metric} of "
+            f"the {read.period.type} to {read.period.end} is printed twice: {earlier.value:,} "
+            f"({earlier.locator}) and {figure.value:,} ({figure.locator})"
+        )
+
+
+def _printed(row: Row) -> str:
+    words = re.sub(rf"{NOTE_START}[^{NOTE_END}]*{NOTE_END}", "", row.label.printed)
+    name = row.label.name
+    if name is None or letters(words) == letters(name.printed):
+        return " ".join(words.split())
+    # Headings stand before the row's own words.
+    return name.printed
+
+
+def _locator(release: _Release, table: Table, row: Row, place: int) -> str:
+    page = release.text.page(row.start)
+    where = f"page {page}, " if page else ""
+    return f"{where}table {table.number}, row '{_printed(row)}', column {place + 1}"
+
+
+def figures_of(reading: Reading) -> Iterator[Figure]:
+    """Return the figures of segments."""
+    return (figure for figure in reading.figures if figure.segment_key)

@@ -1,0 +1,213 @@
+"""Rows of a table, and the blocks of them that add up to a consolidated figure.
+
+A block is the rows of segments between a metric's heading or total and its end. It is read rightly
+if one way to align its rows makes every column add up to the total; otherwise it is not used.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from orchestration.documents.alignment import Amounts, align
+from orchestration.documents.headers import Head
+from orchestration.documents.tokens import Token
+from orchestration.documents.vocabulary import Label, Vocabulary
+
+#: More words than a row's name and its headings have: running text.
+_MAX_WORDS = 40
+#: Figures of a table beyond which something else must have begun.
+_MAX_ROWS = 80
+
+
+@dataclass(frozen=True)
+class Row:
+    """The name of a row and the ways to read its figures; unnamed rows may follow in a way."""
+
+    label: Label
+    ways: tuple[tuple[Amounts, ...], ...]
+    start: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """A head and the rows under it; ``number`` counts the tables of the document from one."""
+
+    number: int
+    head: Head
+    rows: tuple[Row, ...]
+    caption: str
+
+
+@dataclass
+class Line:
+    """A row of a block and the heading it stands under."""
+
+    row: Row
+    heading: str | None
+
+
+@dataclass
+class Block:
+    """Rows of segments, and their total if it is printed."""
+
+    table: Table
+    metric: str | None
+    lines: list[Line] = field(default_factory=list)
+    total: Row | None = None
+    unknown: list[Row] = field(default_factory=list)
+    starts_with_total: bool = False
+
+
+def read_tables(
+    text: str, tokens: Sequence[Token], heads: Sequence[Head], vocabulary: Vocabulary
+) -> list[Table]:
+    """Return the tables under heads, in the order of the text."""
+    starts = [token.start for token in tokens]
+    tables = []
+    previous_end = 0
+    for number, head in enumerate(heads, start=1):
+        limit = heads[number].start if number < len(heads) else len(text)
+        first = _index(starts, head.end)
+        rows = tuple(_rows(text, tokens, first, limit, head, vocabulary))
+        caption = text[max(previous_end, head.start - 1500) : head.start]
+        tables.append(Table(number, head, rows, caption))
+        previous_end = rows[-1].start if rows else head.end
+    return tables
+
+
+def _index(starts: list[int], position: int) -> int:
+    from bisect import bisect_left
+
+    return bisect_left(starts, position)
+
+
+def _rows(
+    text: str, tokens: Sequence[Token], first: int, limit: int, head: Head, vocabulary: Vocabulary
+) -> Iterator[Row]:
+    amounts = sum(slot.kind == "amount" for slot in head.slots)
+    percents = len(head.slots) - amounts
+    position, count = first, 0
+    while position < len(tokens) and tokens[position].start < limit and count < _MAX_ROWS:
+        begin = position
+        while position < len(tokens) and not _starts_run(tokens, position, amounts):
+            position += 1
+        if position - begin > _MAX_WORDS or position >= len(tokens):
+            return
+        words = _words(tokens[begin:position])
+        run_start = position
+        while position < len(tokens) and tokens[position].is_figure:
+            position += 1
+        run = tokens[run_start:position]
+        count += 1
+        if tokens[run_start].start < limit:
+            ways = tuple(align(run, amounts, percents))
+            yield Row(vocabulary.label(words), ways, tokens[begin].start)
+
+
+def _starts_run(tokens: Sequence[Token], position: int, amounts: int) -> bool:
+    """Whether figures begin here: a mark, or one dash between words, is part of the name."""
+    token = tokens[position]
+    if not token.is_figure:
+        return False
+    for following in itertools.islice(tokens, position, position + 12):
+        if not following.is_figure:
+            break
+        if following.kind == "number" and not (following.may_be_note and following.gap == ""):
+            return True
+        if following.kind == "na":
+            return True
+    dashes = 0
+    for following in itertools.islice(tokens, position, position + amounts):
+        dashes += following.kind == "dash"
+    return dashes >= max(amounts, 2)
+
+
+def _words(tokens: Sequence[Token]) -> str:
+    return " ".join(
+        token.text for token in tokens if token.kind in ("word", "other", "quarter")
+    )
+
+
+def find_blocks(table: Table, vocabulary: Vocabulary) -> list[Block]:
+    """Return the blocks of a table whose rows are segments; their totals may be missing."""
+    caption = vocabulary.metric_above(table.caption)
+    found: list[Block] = []
+    block = Block(table, caption)
+    headings: list[str] = []
+
+    def close() -> None:
+        nonlocal block
+        if block.lines:
+            found.append(block)
+        block = Block(table, caption)
+        headings.clear()
+
+    for row in table.rows:
+        label = row.label
+        for heading in label.headings:
+            if heading.role == "metric":
+                close()
+                block.metric = heading.key
+            else:
+                headings.append(heading.printed)
+        name = label.name
+        if name is None:
+            if block.starts_with_total:
+                close()
+            elif block.lines:
+                block.unknown.append(row)
+            continue
+        if name.role == "metric":
+            if block.lines and not block.starts_with_total and block.metric in (None, name.key):
+                block.metric, block.total = name.key, row
+                close()
+            else:
+                close()
+                block = Block(table, name.key, total=row, starts_with_total=True)
+        elif name.role == "total":
+            if block.lines:
+                block.total = block.total or row
+            close()
+        elif name.role == "segment":
+            if label.is_total:
+                while headings and name.printed != headings[-1]:
+                    headings.pop()
+                if headings:
+                    headings.pop()
+            block.lines.append(Line(row, headings[-1] if headings else None))
+        unnamed = max((len(way) for way in row.ways), default=1) - 1
+        for _ in range(unnamed):
+            if headings:
+                headings.pop()
+    close()
+    return found
+
+
+Column = tuple[Decimal, ...]
+
+
+def solutions(
+    rows: Sequence[Row], total: Sequence[Decimal | None], allowed: Sequence[Decimal], limit: int
+) -> list[tuple[Amounts, ...]]:
+    """Return the ways to read rows so that every column adds up to its total.
+
+    A column without a total is not asked. More than ``limit`` combinations are not tried.
+    """
+    choices = [list(dict.fromkeys(way[0] for way in row.ways)) for row in rows]
+    combinations = 1
+    for choice in choices:
+        combinations *= len(choice)
+    if combinations == 0 or combinations > limit:
+        return []
+    found: dict[tuple[Column, ...], tuple[Amounts, ...]] = {}
+    for combination in itertools.product(*choices):
+        if all(
+            expected is None or abs(sum(cells[c].value for cells in combination) - expected) <= most
+            for c, (expected, most) in enumerate(zip(total, allowed, strict=True))
+        ):
+            values = tuple(tuple(cell.value for cell in cells) for cells in combination)
+            found.setdefault(values, combination)
+    return list(found.values())
