@@ -17,3 +17,29 @@
             {% if prefer %}case when {{ prefer }} then 1 else 0 end desc, {% endif %}load_log.source_rank desc, load_log.sequence desc
     ) = 1
 {% endmacro %}
+
+{#
+    What each source says: for each key and source its newest assertion. `is_counting` marks the one
+    that `rows_that_count` chooses (for a dataset without a `prefer`).
+#}
+{% macro newest_of_each_source(dataset, key) %}
+    {%- set one_figure = 'said.' ~ key | join(', said.') %}
+    select
+        said.*,
+        row_number() over (
+            partition by {{ one_figure }} order by said.source_rank desc, said.sequence desc
+        ) = 1 as is_counting
+    from (
+        select
+            landed.*,
+            load_log.source_rank,
+            load_log.sequence
+        from {{ source('landing', dataset) }} as landed
+        inner join {{ source('reference', 'load_log') }} as load_log
+            on load_log.dataset = '{{ dataset }}' and load_log.batch_id = landed.batch_id
+        qualify row_number() over (
+            partition by landed.source, {{ 'landed.' ~ key | join(', landed.') }}
+            order by load_log.sequence desc
+        ) = 1
+    ) as said
+{% endmacro %}

@@ -13,5 +13,5 @@ select
     documents.sha256,
     documents.source_url
 from {{ ref('stg_landing__document') }} as documents
-left join {{ source('reference', 'precedence') }} as precedence
+left join {{ ref('int_precedence') }} as precedence
     on documents.kind = precedence.name and precedence.applies_to = 'document_kind'

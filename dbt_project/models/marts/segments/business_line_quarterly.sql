@@ -203,7 +203,7 @@ left join growth as profit_growth
         and over_time.business_line = profit_growth.business_line
         and over_time.from_sublines = profit_growth.from_sublines
         and over_time.period_end = profit_growth.period_end
-        and profit_growth.metric = over_time.profit_metric
+        and over_time.profit_metric = profit_growth.metric
 left join {{ ref('fct_company_result') }} as totals
     on
         over_time.company_key = totals.company_key

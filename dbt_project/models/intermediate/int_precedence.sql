@@ -1,0 +1,6 @@
+select
+    applies_to,
+    name,
+    rank,
+    reason
+from {{ source('reference', 'precedence') }}
