@@ -20,6 +20,7 @@ from orchestration.landing import Landing
 from orchestration.loading import Loader, newest_by_dataset
 from orchestration.locking import write_lock
 from orchestration.release import CheckRow, Release, current_release, is_current, publish
+from orchestration.release.agreement import agreement_checks
 from orchestration.settings import settings
 from orchestration.transform import dbt
 from orchestration.transform.dbt import NodeOutcome
@@ -117,7 +118,11 @@ def publish_build(home: Home) -> tuple[Release, bool]:
             home,
             inputs_fingerprint=fingerprint,
             git_revision=_git_revision(),
-            checks=[*_guard_checks(home), *map(_test_check, note["tests"])],
+            checks=[
+                *_guard_checks(home),
+                *map(_test_check, note["tests"]),
+                *agreement_checks(home.build_database),
+            ],
             assertions=landing.log.assertions(),
             newest_observations=newest_by_dataset(landing.log.in_effect()),
         )
@@ -140,8 +145,9 @@ def _guard_checks(home: Home) -> list[CheckRow]:
             severity="error" if outcome.severity == "critical" else "warn",
             passed=outcome.passed,
             observed=outcome.line() if not outcome.passed else f"{report.rows} rows",
+            subject=batch_id,
         )
-        for report in Loader(home).reports()
+        for batch_id, report in Loader(home).reports().items()
         for outcome in report.outcomes
     ]
 

@@ -85,10 +85,13 @@ class Loader:
         self._keep_report(contract, batch_id, report)
         return Loaded(assertion, report)
 
-    def reports(self) -> list[GuardReport]:
-        """Return the reports of the batches in effect, in the order of the load log."""
-        kept = (self._read_report(a.dataset, a.batch_id) for a in self.landing.log.in_effect())
-        return [report for _, report in filter(None, kept)]
+    def reports(self) -> dict[str, GuardReport]:
+        """Return the reports of the batches in effect by batch, in the order of the load log."""
+        kept = {
+            a.batch_id: self._read_report(a.dataset, a.batch_id)
+            for a in self.landing.log.in_effect()
+        }
+        return {batch_id: found[1] for batch_id, found in kept.items() if found}
 
     def _earlier_report(self, contract: Contract, batch_id: str) -> GuardReport | None:
         kept = self._read_report(contract.dataset, batch_id)

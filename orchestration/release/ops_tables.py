@@ -1,6 +1,6 @@
 """The ops tables that only the release can write: what was loaded, checked and published.
 
-``ops.reconciliation`` and ``ops.freshness`` are dbt models.
+The other ops tables, ``ops.reconciliation`` and its like, are dbt models.
 """
 
 from __future__ import annotations
@@ -19,13 +19,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CheckRow:
-    """The outcome of one check on one asset. An ``error`` that did not pass blocks the release."""
+    """The outcome of one check on one asset. An ``error`` that did not pass blocks the release.
+
+    ``subject`` is what of the asset was checked, where one check is asked of several: the batch, or
+    the figure that two sources have differently.
+    """
 
     asset: str
     check: str
     severity: Literal["error", "warn"]
     passed: bool
     observed: str | None = None
+    subject: str | None = None
 
     @property
     def blocks(self) -> bool:
@@ -68,14 +73,16 @@ create table ops.check_result (
     "check" varchar not null,
     severity varchar not null,
     passed boolean not null,
-    observed varchar
+    observed varchar,
+    subject varchar
 );
-comment on table ops.check_result is 'Every check of the run. Grain: asset, check.';
+comment on table ops.check_result is 'Every check of the run. Grain: asset, check, subject.';
 comment on column ops.check_result.asset is 'What was checked: a dataset or a table';
 comment on column ops.check_result."check" is 'Name of the check; a keyword, so quote it';
 comment on column ops.check_result.severity is 'error (blocks a release) or warn';
 comment on column ops.check_result.passed is 'Whether it passed';
 comment on column ops.check_result.observed is 'What the check saw, in words or numbers';
+comment on column ops.check_result.subject is 'Batch or figure checked; null for all of the asset';
 
 create table ops.release (
     release_id varchar primary key,
