@@ -35,6 +35,13 @@ def guard_fingerprint() -> str:
 
 
 @cache
+def reader_fingerprint() -> str:
+    """Return the hash of everything that decides what a document is read as."""
+    folders = (PACKAGE / name for name in ("contracts", "documents", "registry"))
+    return _hash(_files(path for folder in folders for path in folder.rglob("*")))
+
+
+@cache
 def dbt_fingerprint() -> str:
     """Return the hash of the dbt project as it stands, to see whether it was parsed since."""
     return _hash(_files(_dbt_sources()))

@@ -6,21 +6,27 @@ beside what was landed: one bad series never holds up the others, and nothing la
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from orchestration.changes import new_vintages, news
 from orchestration.contracts import Contract, contract_for
+from orchestration.documents import fourth_quarters
+from orchestration.documents.reading import DocumentRefused, Reading
+from orchestration.documents.rows import company_batch, segment_batch
+from orchestration.documents.xbrl import KINDS, NothingTagged, read_xbrl
 from orchestration.extract import ecb, edgar, fred, worldbank, yahoo
 from orchestration.extract.edgar import Filing
 from orchestration.extract.series import Series
 from orchestration.extract.transport import Policy, Transport, UpstreamError
 from orchestration.filings import FolderCache, document_batch, fact_batches, publication
+from orchestration.fingerprint import reader_fingerprint
 from orchestration.landing.files import KeptFiles
 from orchestration.loading import BatchRejected, Loaded, Loader
 from orchestration.locking import write_lock
@@ -31,6 +37,7 @@ from orchestration.settings import Settings
 
 DOCUMENT = contract_for("document")
 RESULTS = contract_for("company_result")
+SEGMENTS = contract_for("segment_result")
 KPIS = contract_for("kpi")
 MACRO = contract_for("macro_observation")
 PRICES = contract_for("daily_price")
@@ -227,6 +234,8 @@ def update_edgar(
             _land_facts(loader, settings, transport, company_key, filings, update)
         except UpstreamError as error:
             update.failures.append(str(error))
+        _land_segments(loader, settings, transport, company_key, update)
+        _land_fourth_quarters(loader, company_key, update)
     if update.failures:
         # What led to a failure is not believed a second time, even if the SEC says "not modified".
         _sec_cache(loader).clear()
@@ -304,6 +313,119 @@ def _land_facts(
     words = ", ".join(f"{count} of {reason}" for reason, count in sorted(left_out.items()))
     if words:
         update.remarks.append(f"{company_key}: facts left out: {words}")
+
+
+def _land_segments(
+    loader: Loader, settings: Settings, transport: Transport, company_key: str, update: Update
+) -> None:
+    """Land the facts by segment of the periodic reports that have none.
+
+    A report that was refused is asked for again when what reads it has changed, and not before.
+    """
+    refusals = FolderCache(loader.home.root / "cache" / "sec_refusals")
+    read_with = {"read-with": reader_fingerprint()}
+
+    def refuse(filing: Filing, reason: str) -> None:
+        refusals.put(filing.folder, read_with, reason.encode())
+
+    read: dict[str, tuple[Filing, Reading, str]] = {}
+    for row in _without_segments(loader, company_key):
+        filing = _filing(loader, row)
+        refused = refusals.get(filing.folder)
+        if refused and refused[0] == read_with:
+            update.remarks.append(f"without figures by segment: {refused[1].decode()}")
+            continue
+        try:
+            reading, url = _read_tagged(loader, settings, transport, filing, row)
+        except UpstreamError as error:
+            update.failures.append(str(error))
+        except NothingTagged as nothing:
+            update.remarks.append(f"without figures by segment: {nothing}")
+            refuse(filing, str(nothing))
+        except DocumentRefused as refusal:
+            update.failures.append(str(refusal))
+            refuse(filing, str(refusal))
+        else:
+            read[row["document_id"]] = filing, reading, url
+    given = loader.landing.newest(RESULTS.dataset, edgar.NAME).to_pylist()
+    known = {tuple(row[name] for name in RESULTS.key) for row in given}
+    totals, segments = [], []
+    for document_id, (_, reading, url) in read.items():
+        total = company_batch(reading, document_id, edgar.NAME, url, loader.registry)
+        keys = total[list(RESULTS.key)].itertuples(index=False, name=None)
+        totals.append(total[[key not in known for key in keys]])
+        segments.append(segment_batch(reading, document_id, edgar.NAME, url, loader.registry))
+    # Totals first: the guard asks whether the segments add up to them.
+    update.land(loader, RESULTS, totals)
+    update.land(loader, SEGMENTS, segments)
+    if read:
+        for row in _without_segments(loader, company_key):
+            if row["document_id"] in read:
+                refuse(read[row["document_id"]][0], f"{row['document_id']}: rejected by the guard")
+
+
+def _read_tagged(
+    loader: Loader,
+    settings: Settings,
+    transport: Transport,
+    filing: Filing,
+    document: Mapping[str, Any],
+) -> tuple[Reading, str]:
+    """Return what a filing's facts say, and the address of the file that was kept of them."""
+    document_id, company_key = document["document_id"], document["company_key"]
+    tagged = edgar.fetch_tagged(transport, filing, settings.sec_url)
+    if tagged is None:
+        raise NothingTagged(f"{document_id}: {filing.primary_document} has no XBRL in it")
+    KeptFiles(loader.landing.folder / "files").keep(tagged.content, Path(tagged.name).suffix)
+    reading = read_xbrl(tagged.content, tagged.name, company_key, loader.registry)
+    if (reading.kind, reading.period_end) != (document["kind"], document["period_end"]):
+        raise DocumentRefused(
+            f"{document_id}: {tagged.name} says that it is the {reading.kind} of "
+            f"{reading.period_end}"
+        )
+    if not any(figure.segment_key for figure in reading.figures):
+        raise NothingTagged(f"{document_id}: no figure of {tagged.name} is of a segment")
+    return reading, tagged.url
+
+
+def _filing(loader: Loader, document: Mapping[str, Any]) -> Filing:
+    """Return the filing that a landed document is."""
+    cik = {c.company_key: c.cik for c in loader.registry.entries(Company)}[document["company_key"]]
+    assert cik is not None  # it has filings
+    return Filing(
+        cik=cik,
+        accession=document["accession"],
+        form=document["form"],
+        filed_on=document["reported_on"],
+        report_date=document["period_end"],
+        primary_document=document["source_url"].rpartition("/")[2],
+        has_facts=True,
+    )
+
+
+def _without_segments(loader: Loader, company_key: str) -> list[dict[str, Any]]:
+    landed = loader.landing.newest(SEGMENTS.dataset, edgar.NAME).to_pylist()
+    have = {row["document_id"] for row in landed if row["column_role"] != "derived"}
+    return [
+        row
+        for row in loader.landing.newest(DOCUMENT.dataset, edgar.NAME).to_pylist()
+        if row["company_key"] == company_key
+        and row["kind"] in KINDS
+        and row["document_id"] not in have
+    ]
+
+
+def _land_fourth_quarters(loader: Loader, company_key: str, update: Update) -> None:
+    segments, totals, documents = (
+        loader.landing.newest(contract.dataset) for contract in (SEGMENTS, RESULTS, DOCUMENT)
+    )
+    of_segments, of_company = fourth_quarters.derive(
+        loader.registry, company_key, segments, totals, documents, edgar.NAME
+    )
+    # Totals first here too.
+    for contract, batch in ((RESULTS, of_company), (SEGMENTS, of_segments)):
+        fresh = news(contract, batch, loader.landing.newest(contract.dataset))
+        update.land(loader, contract, _by_document(fresh))
 
 
 def _by_document(batch: pd.DataFrame) -> list[pd.DataFrame]:

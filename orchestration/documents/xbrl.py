@@ -48,6 +48,10 @@ class _Key(NamedTuple):
     currency: str
 
 
+class NothingTagged(DocumentRefused):
+    """A document without facts that are read, as an amendment of other parts is."""
+
+
 @dataclass(frozen=True)
 class _Cover:
     """What the document says of itself."""
@@ -64,6 +68,7 @@ def read_xbrl(content: bytes, name: str, company_key: str, registry: Registry) -
     period ends with the document's. The day of filing is not in the document.
 
     Raises:
+        NothingTagged: for a document without such facts.
         DocumentRefused: for a document that is not such a report of this company, a member that
             the registry does not know, and facts that contradict each other.
     """
@@ -101,7 +106,7 @@ def read_xbrl(content: bytes, name: str, company_key: str, registry: Registry) -
             )
             found.setdefault(key, {}).setdefault(fact.concept, []).append(fact)
     if not found:
-        raise DocumentRefused(f"{name}: no fact of {company_key} is of a registered concept")
+        raise NothingTagged(f"{name}: no fact of {company_key} is of a registered concept")
     figures, compared = [], 0
     for key, by_concept in sorted(found.items(), key=lambda item: _order(item[0])):
         kept = {tag: _agreed(same, key, name) for tag, same in by_concept.items()}

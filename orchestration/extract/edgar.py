@@ -19,7 +19,13 @@ from typing import Annotated, Any, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from orchestration.extract.transport import Policy, Transport, UnexpectedAnswer, unexpected_field
+from orchestration.extract.transport import (
+    Policy,
+    Transport,
+    UnexpectedAnswer,
+    UpstreamRefused,
+    unexpected_field,
+)
 
 NAME = "edgar"
 DATA_URL, ARCHIVE_URL = "https://data.sec.gov", "https://www.sec.gov"
@@ -184,17 +190,53 @@ def fetch_exhibits(
     Raises:
         UpstreamUnavailable, UpstreamRefused, UnexpectedAnswer: as for filings.
     """
+    return [
+        _exhibit(transport, filing, kind, name, base_url)
+        for place, (kind, name) in enumerate(_documents(transport, filing, base_url))
+        if place == 0 or kind.startswith("EX-99")
+    ]
+
+
+def fetch_tagged(
+    transport: Transport, filing: Filing, base_url: str | None = None
+) -> Exhibit | None:
+    """Return the document that holds a filing's XBRL facts with their dimensions, if one does.
+
+    It is the instance that the SEC extracts from an inline document, where it has one; else the
+    instance that was filed beside the report, or the inline document itself.
+
+    Raises:
+        UpstreamUnavailable, UpstreamRefused, UnexpectedAnswer: as for filings.
+    """
+    stem = filing.primary_document.rpartition(".")[0]
+    try:
+        return _exhibit(transport, filing, "XML", f"{stem}_htm.xml", base_url)
+    except UpstreamRefused as error:
+        if error.status != 404:
+            raise
+    documents = _documents(transport, filing, base_url)
+    filed = next((name for kind, name in documents if kind == "EX-101.INS"), None)
+    if filed:
+        return _exhibit(transport, filing, "EX-101.INS", filed, base_url)
+    primary = _exhibit(transport, filing, *documents[0], base_url)
+    return primary if b"inlineXBRL" in primary.content else None
+
+
+def _exhibit(
+    transport: Transport, filing: Filing, kind: str, name: str, base_url: str | None
+) -> Exhibit:
+    url = f"{base_url or ARCHIVE_URL}{filing.folder}/{name}"
+    return Exhibit(kind, name, url, transport.get(url).content)
+
+
+def _documents(transport: Transport, filing: Filing, base_url: str | None) -> list[tuple[str, str]]:
     folder = (base_url or ARCHIVE_URL) + filing.folder
     header = transport.get(f"{folder}/{filing.accession}-index-headers.html")
     text = _TAG.sub("", html.unescape(header.content.decode("utf-8", errors="replace")))
     documents = [(kind.strip(), name.strip()) for kind, name in _DOCUMENT.findall(text)]
     if not documents:
         raise UnexpectedAnswer(NAME, header.url, "lists no document")
-    return [
-        Exhibit(kind, name, f"{folder}/{name}", transport.get(f"{folder}/{name}").content)
-        for place, (kind, name) in enumerate(documents)
-        if place == 0 or kind.startswith("EX-99")
-    ]
+    return documents
 
 
 def fetch_facts(
