@@ -22,11 +22,16 @@ MAX_ROWS = 3
 
 @dataclass(frozen=True)
 class Cell:
-    """An amount as printed: a dash is nil."""
+    """An amount as printed: a dash is nil; ``is_joined`` says that a space parted its digits."""
 
     value: Decimal
     decimals: int
     text: str
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether its digits were parted, so that it needs a sum to be believed."""
+        return " " in self.text.strip()
 
 
 Amounts = tuple[Cell, ...]
@@ -38,22 +43,30 @@ def align(tokens: Sequence[Token], amounts: int, percents: int) -> list[tuple[Am
     Each way is one tuple of cells for every row in the run: the named row first. Percentages are
     not returned; a row has at most ``percents`` of them.
     """
+    run = tuple(t for t in tokens if t.kind != "currency")
     ways: dict[tuple[Amounts, ...], None] = {}
-    for way in _rows(tuple(t for t in tokens if t.kind != "currency"), amounts, percents, MAX_ROWS):
-        ways.setdefault(way)
-        if len(ways) > MAX_WAYS:
-            return []
+    # What a split number or the number of a note would explain is asked only if nothing else fits.
+    for parts_numbers in (False, True):
+        for way in _rows(run, amounts, percents, MAX_ROWS, parts_numbers):
+            ways.setdefault(way)
+            if len(ways) > MAX_WAYS:
+                return []
+        if ways:
+            break
+        if run and run[0].is_bare:
+            for way in _rows(run[1:], amounts, percents, MAX_ROWS, False):
+                ways.setdefault(way)
     return list(ways)
 
 
 def _rows(
-    tokens: tuple[Token, ...], amounts: int, percents: int, rows: int
+    tokens: tuple[Token, ...], amounts: int, percents: int, rows: int, is_parted: bool
 ) -> Iterator[tuple[Amounts, ...]]:
-    for cells, rest in _row(tokens, amounts, percents):
+    for cells, rest in _row(tokens, amounts, percents, is_parted):
         if not _is_more(rest):
             yield (cells,)
         if rest and rows > 1:
-            for others in _rows(rest, amounts, percents, rows - 1):
+            for others in _rows(rest, amounts, percents, rows - 1, is_parted):
                 yield (cells, *others)
 
 
@@ -64,7 +77,7 @@ def _is_more(rest: Sequence[Token]) -> bool:
 
 
 def _row(
-    tokens: tuple[Token, ...], amounts: int, percents: int
+    tokens: tuple[Token, ...], amounts: int, percents: int, is_parted: bool
 ) -> Iterator[tuple[Amounts, tuple[Token, ...]]]:
     if amounts == 0:
         yield from (((), rest) for rest in _tail(tokens, percents))
@@ -73,31 +86,32 @@ def _row(
         return
     token, rest = tokens[0], tokens[1:]
     if token.kind == "note" or (token.may_be_note and token.gap == ""):
-        yield from _row(rest, amounts, percents)
+        yield from _row(rest, amounts, percents, is_parted)
         return
     if token.is_percent or token.kind == "na":
         if percents:
-            yield from _row(rest, amounts, percents - 1)
+            yield from _row(rest, amounts, percents - 1, is_parted)
         return
     if token.kind == "dash":
         if percents:
-            yield from _row(rest, amounts, percents - 1)
-        yield from _with(Cell(Decimal(0), 0, token.text), rest, amounts, percents)
+            yield from _row(rest, amounts, percents - 1, is_parted)
+        yield from _with(Cell(Decimal(0), 0, token.text), rest, amounts, percents, is_parted)
         return
     assert token.value is not None  # what is left is a number
-    yield from _with(Cell(token.value, token.decimals, token.text), rest, amounts, percents)
+    cell = Cell(token.value, token.decimals, token.text)
+    yield from _with(cell, rest, amounts, percents, is_parted)
     if token.may_be_note:
-        yield from _row(rest, amounts, percents)
-    if token.is_bare and rest and rest[0].kind == "number" and rest[0].gap == " ":
+        yield from _row(rest, amounts, percents, is_parted)
+    if is_parted and token.is_bare and rest and rest[0].kind == "number" and rest[0].gap == " ":
         merged = _merged(token, rest[0])
         if merged is not None:
-            yield from _with(merged, rest[1:], amounts, percents)
+            yield from _with(merged, rest[1:], amounts, percents, is_parted)
 
 
 def _with(
-    cell: Cell, rest: tuple[Token, ...], amounts: int, percents: int
+    cell: Cell, rest: tuple[Token, ...], amounts: int, percents: int, is_parted: bool
 ) -> Iterator[tuple[Amounts, tuple[Token, ...]]]:
-    for cells, left in _row(rest, amounts - 1, percents):
+    for cells, left in _row(rest, amounts - 1, percents, is_parted):
         yield (cell, *cells), left
 
 

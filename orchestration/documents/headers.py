@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Literal
 
 from orchestration.documents.text import NOTE_END, NOTE_START
-from orchestration.documents.vocabulary import UNDER, Name, Vocabulary, letters, loosely
+from orchestration.documents.vocabulary import Name, Vocabulary, letters, loosely
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
@@ -47,7 +47,7 @@ _UNITS = {"thousand": "thousand", "million": "million", "billion": "billion"}
 _NOISE = ("Unaudited", "Audited", "Restated", "As restated", "For the", "Notes", "Note")
 #: What may stand between two pieces of one head: marks and notes, no words and no figures.
 _BETWEEN = re.compile(
-    rf"(?:[\s:;,.*†‡§|\[\]()]|{NOTE_START}[^{NOTE_END}]*{NOTE_END}|\(\d{{1,2}}\)|(?<=\s)\d(?=\s))*"
+    rf"(?:[\s:;,.*†‡§|\[\]()]|{NOTE_START}[^{NOTE_END}]*{NOTE_END}|\(\d{{1,2}}\)|(?<=[\sA-Za-z])\d(?=\s))*"
 )
 
 
@@ -107,8 +107,7 @@ def find_heads(text: str, vocabulary: Vocabulary) -> list[Head]:
     own = vocabulary.company.reporting_currency
     found = []
     for run in _runs(text, vocabulary):
-        kinds = {piece.kind for piece in run}
-        if "period" in kinds | ({"period"} if "quarter" in kinds else set()):
+        if len(run) > 1:
             head = _head(run, own, vocabulary)
             if head is not None:
                 found.append(head)
@@ -128,7 +127,7 @@ def _runs(text: str, vocabulary: Vocabulary) -> Iterator[list[_Piece]]:
 
 def _pieces(text: str, vocabulary: Vocabulary) -> Iterator[_Piece]:
     labels = {
-        name.printed.rpartition(UNDER)[2]
+        name.printed
         for names in vocabulary.by_letters.values()
         for name in names
         if name.role in ("segment", "total")
@@ -170,15 +169,17 @@ def _pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _head(run: Sequence[_Piece], own: str, vocabulary: Vocabulary) -> Head | None:
-    run = list(run)
     # The name of the first row may follow; columns are named before their currency or unit.
-    while run and run[-1].kind in ("label", "noise"):
-        run.pop()
+    last = max((i for i, p in enumerate(run) if p.kind not in ("label", "noise")), default=-1)
+    after = next((i for i, p in enumerate(run) if i > last and p.kind == "label"), len(run))
+    run = run[:after]
     of = {kind: [p for p in run if p.kind == kind] for kind in {p.kind for p in run}}
     unit = _unit(of.get("unit", []))
     periods = _periods(run)
     ends = vocabulary.company.fiscal_year_end_month
-    if unit is None or not periods or not all(_is_fiscal(period, ends) for period in periods):
+    if unit is None or not all(_is_fiscal(period, ends) for period in periods):
+        return None
+    if not periods and "label" not in of:
         return None
     units_currency = next(
         (c for piece in of.get("unit", []) if (c := _currency(piece.text))), own
@@ -318,15 +319,18 @@ def _period_slots(
 def _label_slots(
     run: Sequence[_Piece], periods: list[Period], currency: str, vocabulary: Vocabulary
 ) -> tuple[Slot, ...]:
+    """Return columns headed by segments; without a period where the text layer has it elsewhere."""
     labels = [p for p in run if p.kind == "label"]
     first, last = labels[0].start, labels[-1].start
     starts = [p.start for p in run]
     inside = run[bisect_left(starts, first) : bisect_left(starts, last) + 1]
-    if any(p.kind not in ("label", "noise") for p in inside) or len(labels) % len(periods):
+    if any(p.kind not in ("label", "noise") for p in inside) or len(labels) < 2:
+        return ()
+    if periods and len(labels) % len(periods):
         return ()
     if any(p.kind in ("amount", "percent") for p in run):
         return ()
-    each = len(labels) // len(periods)
+    each = len(labels) // max(len(periods), 1)
     codes = [str(_currency(p.text)) for p in run if p.kind == "currency"]
     if not codes:
         codes = [currency] * len(labels)
@@ -337,7 +341,8 @@ def _label_slots(
     for code in codes:
         column += code == currency
         words = labels[column].text
-        slots.append(Slot("amount", periods[column // each], code, _name(words, vocabulary), words))
+        period = periods[column // each] if periods else None
+        slots.append(Slot("amount", period, code, _name(words, vocabulary), words))
     return tuple(slots)
 
 

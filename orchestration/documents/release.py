@@ -146,7 +146,7 @@ def _collect_totals(release: _Release) -> None:
                 continue
             ways = _agreeing(release, row, table.head.slots)
             values = {tuple(cell.value for cell in way[0]) for way in ways}
-            if len(values) != 1:
+            if len(values) != 1 or any(cell.is_joined for cell in ways[0][0]):
                 continue
             for place, slot in _own(release, table.head.slots):
                 assert slot.period is not None and name.key is not None
@@ -477,15 +477,61 @@ def _unknown_label(release: _Release, block: Block, structure: Structure) -> str
 
 
 def _read_columns(release: _Release, table: Table) -> None:
-    slots = table.head.slots
+    rows = list(_metric_rows(release, table))
+    period = _period_by_totals(release, table, rows)
+    if period is not None:
+        slots = tuple(replace(slot, period=period) for slot in table.head.slots)
+        table = replace(table, head=replace(table.head, slots=slots))
+        release.remarks.append(
+            f"table {table.number}: its heading stands elsewhere in the text; its totals are those "
+            f"of the {period.type} to {period.end}"
+        )
+    for row, metric in rows:
+        ways = _agreeing(release, row, table.head.slots)
+        for period in dict.fromkeys(slot.period for slot in table.head.slots):
+            if period is not None:
+                _read_row_of_columns(release, table, row, ways, metric, period)
+
+
+def _metric_rows(release: _Release, table: Table) -> Iterator[tuple[Row, str]]:
+    heading = None
     for row in table.rows:
         name = row.label.name
-        if name is None or name.role != "metric" or name.key is None:
+        if name is None:
+            heading = release.vocabulary.metric_heading(row.label.printed) or heading
             continue
-        ways = _agreeing(release, row, slots)
-        for period in dict.fromkeys(slot.period for slot in slots):
-            if period is not None:
-                _read_row_of_columns(release, table, row, ways, name.key, period)
+        # "Total" sums what stands under the last heading.
+        metric = {"metric": name.key, "total": heading}.get(name.role)
+        heading = None
+        if metric is not None:
+            yield row, metric
+
+
+def _period_by_totals(
+    release: _Release, table: Table, rows: Sequence[tuple[Row, str]]
+) -> Period | None:
+    """Return the period of columns that the text layer has parted from their heading.
+
+    It is the one period whose consolidated figures the totals are, in two metrics at least. A
+    heading that the totals do not contradict is believed.
+    """
+    headed = {slot.period for slot in table.head.slots}
+    totals = [p for p, s in _own(release, table.head.slots) if s.column and s.column.role == "total"]
+    if len(headed) != 1 or len(totals) != 1:
+        return None
+    matching: Counter[Period] = Counter()
+    for row, metric in rows:
+        if len(row.ways) == 1:
+            value = row.ways[0][0][totals[0]].value
+            matching.update(
+                period
+                for (of, period), known in release.totals.items()
+                if of == metric and value in known
+            )
+    likely = [period for period, count in matching.items() if count >= 2]
+    if len(likely) != 1 or matching.total() != matching[likely[0]] or likely[0] in headed:
+        return None
+    return likely[0]
 
 
 def _read_row_of_columns(

@@ -20,6 +20,8 @@ from orchestration.registry.entries import Company, PrintedName, Segment, Struct
 #: In an alias: the heading that a row stands under, then its own words.
 UNDER = " > "
 _TOTAL = "total"
+#: Rows that begin so are inside the row before, whatever the issuer.
+_ASIDES = ("including", "ofwhich", "inclusiveof")
 
 
 def letters(words: str) -> str:
@@ -81,7 +83,7 @@ class Vocabulary:
         """Names by their letters; the same letters may name a metric and a segment."""
         found: dict[str, list[Name]] = {}
         for name in self._all_names():
-            same = found.setdefault(letters(name.printed.rpartition(UNDER)[2]), [])
+            same = found.setdefault(letters(name.printed), [])
             if (name.role, name.key) not in {(n.role, n.key) for n in same}:
                 same.append(name)
         return {key: tuple(same) for key, same in found.items()}
@@ -91,7 +93,8 @@ class Vocabulary:
             if entry.role != "caption":
                 yield from (Name(entry.role, entry.key, words) for words in entry.printed)
         for segment in self.segments:
-            yield from (Name("segment", None, words) for words in printed_names(segment))
+            for words in printed_names(segment):
+                yield Name("segment", None, words.rpartition(UNDER)[2])
         yield Name("furniture", None, self.company.name)
 
     @cached_property
@@ -123,11 +126,23 @@ class Vocabulary:
         within = letters(words)
         ways = self._split(within)
         if not ways:
-            return Label(None, (), words)
+            is_aside = within.startswith(_ASIDES)
+            return Label(Name("aside", None, words) if is_aside else None, (), words)
         best = min(ways, key=len)
         headings = tuple(name for name, _ in best[:-1] if name.role != "furniture")
         name, is_total = best[-1]
         return Label(name, headings, words, is_total)
+
+    def metric_heading(self, words: str) -> str | None:
+        """Return the metric that words begin with: the heading of what follows them."""
+        within = letters(words)
+        found = [
+            (len(key), name.key)
+            for key, names in self.by_letters.items()
+            for name in names
+            if name.role == "metric" and within.startswith(key)
+        ]
+        return max(found)[1] if found else None
 
     def _split(self, within: str) -> list[tuple[tuple[Name, bool], ...]]:
         """Return the ways to part letters into names, each with whether "total" stands before."""
@@ -183,5 +198,5 @@ def loosely(words: str) -> str:
     """Return a pattern that finds words although a text layer may have parted their letters."""
     pieces = []
     for word in words.split():
-        pieces.append(r"[ ]?".join(re.escape(c) for c in word))
-    return r"[\s\-]+".join(pieces)
+        pieces.append(r"[ ]?".join(re.escape(c) for c in word).replace(r"\-", r"\-\s*"))
+    return r"[\s\-]*".join(pieces)
