@@ -1,1 +1,1 @@
-"""Published documents: a results release or a filing becomes rows, or is refused with the reason."""
+"""Published documents: a release or a filing becomes rows, or is refused with the reason."""

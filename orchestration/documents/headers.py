@@ -181,9 +181,7 @@ def _head(run: Sequence[_Piece], own: str, vocabulary: Vocabulary) -> Head | Non
         return None
     if not periods and "label" not in of:
         return None
-    units_currency = next(
-        (c for piece in of.get("unit", []) if (c := _currency(piece.text))), own
-    )
+    units_currency = next((c for piece in of.get("unit", []) if (c := _currency(piece.text))), own)
     slots = (
         _label_slots(run, periods, units_currency, vocabulary)
         if "label" in of
@@ -207,7 +205,9 @@ def _periods(run: Sequence[_Piece]) -> list[Period]:
     if any(p.kind == "quarter" for p in run):
         # "4Q2019 4Q2018 2019 2018": years beside quarters are whole ones.
         return [
-            _of_quarter(p.text) if p.kind == "quarter" else Period("year", _day(_year(p.text), 12, 31))
+            _of_quarter(p.text)
+            if p.kind == "quarter"
+            else Period("year", _day(_year(p.text), 12, 31))
             for p in run
             if p.kind in ("quarter", "year")
         ]
@@ -236,10 +236,10 @@ def _periods(run: Sequence[_Piece]) -> list[Period]:
     each_has_its_own = all(monthday for _, monthday, _ in years)
     found = []
     for (year, own_monthday, _), owner in zip(years, owners, strict=True):
-        monthday = own_monthday if each_has_its_own else monthdays[owner]
-        if monthday is None:
+        of_type = own_monthday if each_has_its_own else monthdays[owner]
+        if of_type is None:
             return []
-        found.append(Period(types[owner], _day(year, *monthday)))
+        found.append(Period(types[owner], _day(year, *of_type)))
     return found
 
 
@@ -257,9 +257,9 @@ def _owners(places: list[int], types: int, each: int) -> list[int]:
 def _is_fiscal(period: Period, year_ends: int) -> bool:
     """Whether a period is one of the fiscal calendar: twelve months to any month are none."""
     since_year_end = (period.end.month - year_ends) % 12 or 12
-    return period.type == "quarter" and since_year_end % 3 == 0 or (
-        since_year_end == _LENGTHS[period.type]
-    )
+    if period.type == "quarter":
+        return since_year_end % 3 == 0
+    return since_year_end == _LENGTHS[period.type]
 
 
 def _type(words: str) -> str:
@@ -288,9 +288,7 @@ def _of_quarter(words: str) -> Period:
     return Period("quarter", first_after - timedelta(days=1))
 
 
-def _period_slots(
-    run: Sequence[_Piece], periods: list[Period], currency: str
-) -> tuple[Slot, ...]:
+def _period_slots(run: Sequence[_Piece], periods: list[Period], currency: str) -> tuple[Slot, ...]:
     columns = [p for p in run if p.kind in ("currency", "amount", "percent")]
     amounts = [p for p in columns if p.kind != "percent"]
     if not amounts:

@@ -1,4 +1,4 @@
-"""What a document says, once read: rows of the landing datasets, and what was checked on the way."""
+"""What a document says, once read: rows of landing datasets, and what was checked on the way."""
 
 from __future__ import annotations
 

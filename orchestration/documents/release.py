@@ -30,9 +30,12 @@ from orchestration.registry.entries import Segment, Structure
 _MAX_COMBINATIONS = 20_000
 #: Releases come out within four months of the period's end.
 _LONGEST_AFTER_PERIOD = timedelta(days=125)
-_RATE = re.compile(r"RMB ?(\d{1,2} ?\. ?\d(?: ?\d){2,5})(?: ?\d)? ?(?:to|=|per) ?US ?\$ ?1(?![\d,])")
+_RATE = re.compile(
+    r"RMB ?(\d{1,2} ?\. ?\d(?: ?\d){2,5})(?: ?\d)? ?(?:to|=|per) ?US ?\$ ?1(?![\d,])"
+)
 _DAY = re.compile(
-    r"\b(?:([A-Z][a-z]{2,8})\.? (\d{1,2}) ?,? (\d ?\d ?\d ?\d)|(\d{1,2}) ([A-Z][a-z]{2,8}),? (\d{4}))"
+    r"\b(?:([A-Z][a-z]{2,8})\.? (\d{1,2}) ?,? (\d ?\d ?\d ?\d)"
+    r"|(\d{1,2}) ([A-Z][a-z]{2,8}),? (\d{4}))"
 )
 _TITLE = re.compile(r"[A-Z][^\n.]{2,60}? (?:Announces|Reports|Announce)\b[^\n.]{3,120}?\bResults")
 
@@ -149,7 +152,8 @@ def _collect_totals(release: _Release) -> None:
             if len(values) != 1 or any(cell.is_joined for cell in ways[0][0]):
                 continue
             for place, slot in _own(release, table.head.slots):
-                assert slot.period is not None and name.key is not None
+                assert slot.period is not None
+                assert name.key is not None
                 cell = ways[0][0][place]
                 _note_total(release, table, name.key, slot.period, cell, row, place)
 
@@ -186,18 +190,18 @@ def _read_block(release: _Release, block: Block) -> None:
         return
     own = _own(release, table.head.slots)
     kept, contradicted = _agreeing_rows(release, block)
-    totals = _totals_of(release, block, own)
-    if not totals:
-        return
     structures = _structures(release, block.lines)
     if not structures:
+        return
+    totals = _totals_of(release, block, own)
+    if not totals:
+        _refuse_contradicted_total(release, block, structures, own)
         return
     sums_only = [
         line
         for line in block.lines
         if any(_is_part_of_sum(vocabulary, s, line) for s in structures)
     ]
-    steps = Decimal(1)
     for metric, total in totals:
         relevant = [s for s in structures if metric in s.adds_up_to]
         if not relevant:
@@ -218,7 +222,6 @@ def _read_block(release: _Release, block: Block) -> None:
             raise DocumentRefused(f"{release.name}: {contradicted}")
         _accept(release, block, metric, structure, parts, found[0], total, kept)
         return
-    del steps
     _explain(release, block, totals, structures, kept, own)
 
 
@@ -263,6 +266,26 @@ def _totals_of(
             if len(known) == len(own):
                 found.append((metric, known))
     return found
+
+
+def _refuse_contradicted_total(
+    release: _Release,
+    block: Block,
+    structures: Sequence[Structure],
+    own: Sequence[tuple[int, Slot]],
+) -> None:
+    if block.total is None or not any(block.metric in s.adds_up_to for s in structures):
+        return
+    for way in block.total.ways:
+        for place, slot in own:
+            assert slot.period is not None
+            known = release.totals.get((str(block.metric), slot.period))
+            if known and way[0][place].value not in known:
+                raise DocumentRefused(
+                    f"{release.name}: table {block.table.number}: its total of {block.metric} for "
+                    f"the {slot.period.type} to {slot.period.end} is {way[0][place].text}, "
+                    f"elsewhere in the document it is {', '.join(f'{v:,}' for v in known)}"
+                )
 
 
 def _agrees(
@@ -377,7 +400,8 @@ def _accept(
         by_key[segment.segment_key] = amounts
         _add_row(release, block.table, line.row, segment, metric, amounts, own)
     release.counts["rows add up to the consolidated figure"] += len(own)
-    release.counts["US$ column at the stated rate"] += len(parts) * len(_dollar_pairs(release, slots))
+    pairs = _dollar_pairs(release, slots)
+    release.counts["US$ column at the stated rate"] += len(parts) * len(pairs)
     if block.total is not None:
         for place, slot in own:
             assert slot.period is not None
@@ -415,8 +439,14 @@ def _accept_sublines(
             parents[parent][place].value if any(place == p for p, _ in own) else None
             for place in range(_amounts(block.table.head.slots))
         ]
-        found = solutions([kept[id(line)] for _, line in children], wanted,
-                          [Decimal(0)] * len(wanted), _MAX_COMBINATIONS)  # fmt: skip
+        rows = [kept[id(line)] for _, line in children]
+        exact = [Decimal(0)] * len(wanted)
+        found = solutions(rows, wanted, exact, _MAX_COMBINATIONS)
+        if not found:
+            # A sum whose own parts are not printed is a part itself.
+            whole = [*rows, *block.subtotals]
+            found = solutions(whole, wanted, exact, _MAX_COMBINATIONS)
+            found = [amounts[: len(rows)] for amounts in found]
         if len(found) != 1:
             release.remarks.append(
                 f"table {block.table.number}: the parts of {parent} do not add up to it; left out"
@@ -468,7 +498,7 @@ def _unknown_label(release: _Release, block: Block, structure: Structure) -> str
         f"not know. Nearest names: {', '.join(nearest) or 'none'}. If it is one of them, add it to "
         "the aliases of its line in segments.csv; if it is new, add the line\n"
         f"  {company}.{structure.structure}.{key},{company},{structure.structure},"
-        f"\"{words}\",{structure.breakdown},,<business_line>,no,\n"
+        f'"{words}",{structure.breakdown},,<business_line>,no,\n'
         f"  or, if it is a sum or an aside, add it to printed_names.csv"
     )
 
@@ -516,7 +546,8 @@ def _period_by_totals(
     heading that the totals do not contradict is believed.
     """
     headed = {slot.period for slot in table.head.slots}
-    totals = [p for p, s in _own(release, table.head.slots) if s.column and s.column.role == "total"]
+    own = _own(release, table.head.slots)
+    totals = [place for place, slot in own if slot.column and slot.column.role == "total"]
     if len(headed) != 1 or len(totals) != 1:
         return None
     matching: Counter[Period] = Counter()

@@ -24,11 +24,15 @@ _MAX_ROWS = 80
 
 @dataclass(frozen=True)
 class Row:
-    """The name of a row and the ways to read its figures; unnamed rows may follow in a way."""
+    """The name of a row and the ways to read its figures; unnamed rows may follow in a way.
+
+    ``has_bullet``: a dash stands before its own words, so it is one of a list under a heading.
+    """
 
     label: Label
     ways: tuple[tuple[Amounts, ...], ...]
     start: int
+    has_bullet: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Block:
     table: Table
     metric: str | None
     lines: list[Line] = field(default_factory=list)
+    #: Rows that sum others, which stand for their parts where those are not printed.
+    subtotals: list[Row] = field(default_factory=list)
     total: Row | None = None
     unknown: list[Row] = field(default_factory=list)
     starts_with_total: bool = False
@@ -104,7 +110,8 @@ def _rows(
         count += 1
         if tokens[run_start].start < limit:
             ways = tuple(align(run, amounts, percents))
-            yield Row(vocabulary.label(words), ways, tokens[begin].start)
+            name = tokens[max(begin - 1, 0) : run_start]
+            yield Row(vocabulary.label(words), ways, tokens[begin].start, _has_bullet(name))
 
 
 def _starts_run(tokens: Sequence[Token], position: int, amounts: int) -> bool:
@@ -125,10 +132,20 @@ def _starts_run(tokens: Sequence[Token], position: int, amounts: int) -> bool:
     return dashes >= max(amounts, 2)
 
 
-def _words(tokens: Sequence[Token]) -> str:
-    return " ".join(
-        token.text for token in tokens if token.kind in ("word", "other", "quarter")
+def _has_bullet(name: Sequence[Token]) -> bool:
+    """Whether the words of a row, or the last of its headings, follow a dash.
+
+    A dash at the end of the figures before is a bullet of this row as often as nil of that one:
+    where it is nil, no list is open, and it changes nothing.
+    """
+    return any(
+        token.kind == "dash" and following.kind == "word"
+        for token, following in itertools.pairwise(name)
     )
+
+
+def _words(tokens: Sequence[Token]) -> str:
+    return " ".join(token.text for token in tokens if token.kind in ("word", "other", "quarter"))
 
 
 def find_blocks(table: Table, vocabulary: Vocabulary) -> list[Block]:
@@ -137,6 +154,9 @@ def find_blocks(table: Table, vocabulary: Vocabulary) -> list[Block]:
     found: list[Block] = []
     block = Block(table, caption)
     headings: list[str] = []
+    # "Including: ..., ...": unknown rows after such a one go on with it; the sum proves it.
+    is_aside = False
+    is_in_list = False
 
     def close() -> None:
         nonlocal block
@@ -147,6 +167,10 @@ def find_blocks(table: Table, vocabulary: Vocabulary) -> list[Block]:
 
     for row in table.rows:
         label = row.label
+        if is_in_list and not row.has_bullet and headings:
+            # The list ends without a sum of its own.
+            headings.pop()
+        is_in_list = row.has_bullet and (is_in_list or bool(label.headings))
         for heading in label.headings:
             if heading.role == "metric":
                 close()
@@ -157,9 +181,10 @@ def find_blocks(table: Table, vocabulary: Vocabulary) -> list[Block]:
         if name is None:
             if block.starts_with_total:
                 close()
-            elif block.lines:
+            elif block.lines and not is_aside:
                 block.unknown.append(row)
             continue
+        is_aside = name.role == "aside"
         if name.role == "metric":
             if block.lines and not block.starts_with_total and block.metric in (None, name.key):
                 block.metric, block.total = name.key, row
@@ -178,10 +203,13 @@ def find_blocks(table: Table, vocabulary: Vocabulary) -> list[Block]:
                 if headings:
                     headings.pop()
             block.lines.append(Line(row, headings[-1] if headings else None))
+        elif name.role == "subtotal":
+            block.subtotals.append(row)
         unnamed = max((len(way) for way in row.ways), default=1) - 1
         for _ in range(unnamed):
             if headings:
                 headings.pop()
+        is_in_list = is_in_list and not unnamed
     close()
     return found
 

@@ -30,9 +30,10 @@ _GROUPED_CELL = re.compile(r"^\(?-?\d{1,3}(?: \d{3})+\)?%?$")
 _NOTE = re.compile(r"^[\s(\[]*(?:\d{1,2}|[a-z]|[ivx]{1,4}|[*†‡§#]{1,4})[\s)\].,]*$", re.IGNORECASE)
 _LETTERS = re.compile(r"[A-Za-z]")
 _BLOCKS = frozenset(
-    "address article aside blockquote br caption center dd div dl dt h1 h2 h3 h4 h5 h6 hr li "
-    "ol p pre section table tbody thead tfoot title tr ul".split()
-)
+    {"address", "article", "aside", "blockquote", "br", "caption", "center", "dd", "div", "dl",
+     "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "section", "table", "tbody",
+     "tfoot", "thead", "title", "tr", "ul"}
+)  # fmt: skip
 _SKIPPED = frozenset(("script", "style", "head", "noscript", "template"))
 
 

@@ -14,11 +14,12 @@ from decimal import Decimal
 
 from orchestration.documents.text import NOTE_END, NOTE_START
 
-#: Joins that the grouping of digits forces. Never across a tab (cell) or line break (row).
+#: Joins that the grouping of digits forces, never across a tab (cell) or line break (row); exhibits
+#: set brackets and percent signs in cells of their own.
 _JOINS = (
-    (re.compile(r"\( +(?=\d)"), "("),
-    (re.compile(r"(?<=[\d%]) +(?=\))"), ""),
-    (re.compile(r"(?<=[\d)]) +(?=%)"), ""),
+    (re.compile(r"\([ \t]+(?=\d)"), "("),
+    (re.compile(r"(?<=[\d%])[ \t]+(?=\))"), ""),
+    (re.compile(r"(?<=[\d)])[ \t]+(?=%)"), ""),
     (re.compile(r"(?<=\d) +(?=,\d{3}(?!\d))"), ""),
     (re.compile(r"(?<=\d,\d) +(?=\d{2}(?!\d))"), ""),
     (re.compile(r"(?<=\d,\d\d) +(?=\d(?!\d))"), ""),
@@ -85,9 +86,10 @@ class Token:
 
 #: "15, 151" is one number, "December 31, 201 8" a day and a year.
 _AFTER_COMMA = re.compile(r"([A-Za-z]*) ?(\b\d{1,3}(?:,\d{3})*), +(\d{3})(?!\d)")
-_MONTHS = tuple(
-    "january february march april may june july august september october november december".split()
-)
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september",
+    "october", "november", "december",
+)  # fmt: skip
 
 
 def join_split_digits(text: str) -> str:

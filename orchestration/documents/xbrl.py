@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from orchestration.contracts.periods import PERIOD_DAYS
 from orchestration.documents.reading import Check, DocumentRefused, Figure, Reading, Statement
-from orchestration.documents.xbrl_facts import Context, Facts, NumericFact, read_facts
+from orchestration.documents.xbrl_facts import Context, Facts, NumericFact, Unreadable, read_facts
 from orchestration.registry import Registry
 from orchestration.registry.entries import (
     Company,
@@ -68,6 +68,7 @@ def read_xbrl(content: bytes, name: str, company_key: str, registry: Registry) -
     period ends with the document's. The day of filing is not in the document.
 
     Raises:
+        Unreadable: for what is no XBRL document.
         NothingTagged: for a document without such facts.
         DocumentRefused: for a document that is not such a report of this company, a member that
             the registry does not know, and facts that contradict each other.
@@ -252,7 +253,7 @@ class _Members:
 def _cover(facts: Facts, name: str, company_key: str, registry: Registry) -> _Cover:
     form, end, amended = (facts.text(concept) for concept in (_TYPE, _END, _AMENDED))
     if form is None or end is None:
-        raise DocumentRefused(f"{name}: {_TYPE if form is None else _END} is not tagged in it")
+        raise Unreadable(f"{name}: {_TYPE if form is None else _END} is not tagged in it")
     if form.text.removesuffix("/A").lower() not in KINDS:
         raise DocumentRefused(f"{name}: a form {form.text} is not read, only {', '.join(KINDS)}")
     ciks = {c.company_key: c.cik for c in registry.entries(Company)}

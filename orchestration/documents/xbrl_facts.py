@@ -42,6 +42,10 @@ _DAY_FORMATS = ("%Y-%m-%d", "%B %d, %Y", "%B %d %Y", "%b %d, %Y", "%d %B %Y", "%
 _Element: TypeAlias = etree._Element
 
 
+class Unreadable(DocumentRefused):
+    """What came is no XBRL document, or not a whole one: another answer may be."""
+
+
 @dataclass(frozen=True)
 class Context:
     """What a fact is of.
@@ -99,7 +103,8 @@ def read_facts(
     """Return the facts of the named concepts (``us-gaap:Revenues``); a nil fact is none.
 
     Raises:
-        DocumentRefused: when the document cannot be read, or one of these facts cannot.
+        Unreadable: when the document is no XML.
+        DocumentRefused: when it is not read, or one of these facts cannot be.
     """
     root = _root(content, name)
     contexts = {
@@ -146,7 +151,7 @@ def _root(content: bytes, name: str) -> _Element:
     try:
         root = etree.fromstring(content, parser)
     except etree.XMLSyntaxError as error:
-        raise DocumentRefused(f"{name}: is no well-formed XML: {error}") from None
+        raise Unreadable(f"{name}: is no well-formed XML: {error}") from None
     return root
 
 
