@@ -21,6 +21,7 @@ from orchestration.documents import fourth_quarters
 from orchestration.documents.reading import DocumentRefused, Reading
 from orchestration.documents.rows import company_batch, segment_batch
 from orchestration.documents.xbrl import KINDS, NothingTagged, read_xbrl
+from orchestration.documents.xbrl_facts import Unreadable
 from orchestration.extract import ecb, edgar, fred, worldbank, yahoo
 from orchestration.extract.edgar import Filing
 from orchestration.extract.series import Series
@@ -337,7 +338,7 @@ def _land_segments(
             continue
         try:
             reading, url = _read_tagged(loader, settings, transport, filing, row)
-        except UpstreamError as error:
+        except (UpstreamError, Unreadable) as error:
             update.failures.append(str(error))
         except NothingTagged as nothing:
             update.remarks.append(f"without figures by segment: {nothing}")

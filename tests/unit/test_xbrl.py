@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from orchestration.documents.reading import DocumentRefused, Figure, Reading
 from orchestration.documents.xbrl import NothingTagged, read_xbrl
 from orchestration.documents.xbrl_facts import read_facts
-from orchestration.registry import load_registry
+from orchestration.registry import RegistryError, load_registry
+from orchestration.registry.loader import DATA
 
 BUSINESS, PRODUCT = "us-gaap:StatementBusinessSegmentsAxis", "srt:ProductOrServiceAxis"
 CONSOLIDATION = "srt:ConsolidationItemsAxis"
@@ -352,6 +355,42 @@ def test_what_is_no_such_report_is_refused(content: bytes, expected: str) -> Non
     with pytest.raises(DocumentRefused, match=r"amzn-20240930\.htm: ") as refusal:
         read(content)
     assert expected in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (f"amazon,{BUSINESS},X,,segment,,,s", "segment_key: None must be given for a segment"),
+        (f"amazon,{BUSINESS},X,,left out,,,s", "reason: None must be given for what is left out"),
+        (f"amazon,{BUSINESS},X,,segment,jd.net_revenues.net_product_revenues,,s",
+         "is of another company"),
+        (f"amazon,{BUSINESS},X,,segment,amazon.segments.x,,s", "is not in segments"),
+        (f"amazon,{BUSINESS},AmazonWebServicesSegmentMember,,segment,amazon.segments.international,,s",
+         "is a second segment of one structure"),
+        ("amazon,BusinessSegments,X,,left out,,r,s", "axis: 'BusinessSegments'"),
+        (f"amazon,{BUSINESS},X,,left out,,r,", "source: '' Field required"),
+    ],
+    ids=["no segment", "no reason", "other company", "unknown segment", "second segment", "axis",
+         "no source"],
+)  # fmt: skip
+def test_a_wrong_line_of_the_registry_is_refused(tmp_path: Path, line: str, expected: str) -> None:
+    folder = shutil.copytree(DATA, tmp_path / "registry")
+    with (folder / "xbrl_members.csv").open("a") as stream:
+        stream.write(f"{line}\n")
+    with pytest.raises(RegistryError) as refusal:
+        load_registry(folder)
+    assert any(p.startswith("xbrl_members.csv:") and expected in p for p in refusal.value.problems)
+
+
+def test_a_line_in_the_registry_is_all_that_a_new_member_needs(tmp_path: Path) -> None:
+    folder = shutil.copytree(DATA, tmp_path / "registry")
+    with (folder / "xbrl_members.csv").open("a") as stream:
+        stream.write(f"amazon,{BUSINESS},NewMember,,segment,amazon.segments.aws,,s\n")
+    content = document(
+        number("new"), contexts=context("new", QUARTER, (BUSINESS, "amzn:NewMember"))
+    )
+    reading = read_xbrl(content, "x.htm", "amazon", load_registry(folder))
+    assert [figure.segment_key for figure in reading.figures] == ["amazon.segments.aws"]
 
 
 def test_a_document_without_figures_is_a_refusal_of_its_own() -> None:

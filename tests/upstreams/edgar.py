@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import html
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -22,18 +22,23 @@ from tests.upstreams.server import Fault, Reply, Request
 
 RECORDED = Path(__file__).parents[2].parent / "shared" / "upstream" / "sec"
 ALIBABA, MICROSOFT, NVIDIA, ALPHABET = 1577552, 789019, 1045810, 1652044
+AMAZON = 1018724
 _SUBMISSIONS, _FACTS = "/submissions/", "/api/xbrl/companyfacts/"
 
 
 @dataclass(frozen=True)
 class MadeFiling:
-    """A filing of a made issuer; ``exhibits`` by type, the primary document first."""
+    """A filing of a made issuer; ``exhibits`` by type, the primary document first.
+
+    ``instance`` is what the SEC extracts from an inline document, empty where it does not.
+    """
 
     accession: str
     form: str
     filed_on: date
     report_date: date
     exhibits: Mapping[str, str]
+    instance: str = ""
 
 
 @dataclass
@@ -132,6 +137,9 @@ def _file(filing: MadeFiling, name: str) -> Reply:
         )
         page = f"<html><body><pre>{html.escape(documents)}</pre></body></html>"
         return Reply(page.encode(), headers={"Content-Type": "text/html"})
+    primary = _name(filing, next(iter(filing.exhibits)))
+    if filing.instance and name == primary.replace(".htm", "_htm.xml"):
+        return Reply(filing.instance.encode(), headers={"Content-Type": "text/xml"})
     for kind, content in filing.exhibits.items():
         if name == _name(filing, kind):
             return Reply(content.encode(), headers={"Content-Type": "text/html"})
@@ -165,6 +173,51 @@ def notice(accession: str, filed_on: date) -> MadeFiling:
 def annual(accession: str, form: str, filed_on: date, ended: date) -> MadeFiling:
     """An annual or quarterly report."""
     return MadeFiling(accession, form, filed_on, ended, {form: f"<html><body>{form}</body></html>"})
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """A fact of an instance in US dollars; ``member`` is on the axis of business segments."""
+
+    concept: str
+    member: str
+    start: str
+    end: str
+    value: int
+
+
+def instance(cik: int, form: str, ended: date, facts: Sequence[Tagged]) -> str:
+    """An extracted XBRL instance of a made issuer."""
+    contexts, tagged = [], []
+    for number, made in enumerate(facts):
+        member = made.member and (
+            '<segment><xbrldi:explicitMember dimension="us-gaap:StatementBusinessSegmentsAxis">'
+            f"{made.member}</xbrldi:explicitMember></segment>"
+        )
+        contexts.append(_context(f"c{number}", cik, member, made.start, made.end))
+        tagged.append(
+            f'<us-gaap:{made.concept} contextRef="c{number}" unitRef="usd" decimals="-6">'
+            f"{made.value}</us-gaap:{made.concept}>"
+        )
+    return (
+        '<?xml version="1.0"?><xbrl xmlns="http://www.xbrl.org/2003/instance"'
+        ' xmlns:us-gaap="http://fasb.org/us-gaap/2025" xmlns:dei="http://xbrl.sec.gov/dei/2025"'
+        ' xmlns:xbrldi="http://xbrl.org/2006/xbrldi" xmlns:amzn="http://www.amazon.com/2025"'
+        ' xmlns:iso4217="http://www.xbrl.org/2003/iso4217">'
+        f"{_context('cover', cik, '', str(ended), str(ended))}{''.join(contexts)}"
+        '<unit id="usd"><measure>iso4217:USD</measure></unit>'
+        f'<dei:DocumentType contextRef="cover">{form}</dei:DocumentType>'
+        f'<dei:DocumentPeriodEndDate contextRef="cover">{ended}</dei:DocumentPeriodEndDate>'
+        f"{''.join(tagged)}</xbrl>"
+    )
+
+
+def _context(name: str, cik: int, segment: str, start: str, end: str) -> str:
+    return (
+        f'<context id="{name}"><entity><identifier scheme="http://www.sec.gov/CIK">{cik:010d}'
+        f"</identifier>{segment}</entity><period><startDate>{start}</startDate>"
+        f"<endDate>{end}</endDate></period></context>"
+    )
 
 
 def fact(accession: str, start: str | None, end: str, value: float) -> dict[str, Any]:
