@@ -37,26 +37,30 @@ class Cell:
 Amounts = tuple[Cell, ...]
 
 
-def align(tokens: Sequence[Token], amounts: int, percents: int) -> list[tuple[Amounts, ...]]:
+def align(
+    tokens: Sequence[Token], amounts: int, percents: int, is_parted: bool = False
+) -> list[tuple[Amounts, ...]]:
     """Return the ways to read a run as one row of ``amounts`` columns, or several.
 
     Each way is one tuple of cells for every row in the run: the named row first. Percentages are
-    not returned; a row has at most ``percents`` of them.
+    not returned; a row has at most ``percents`` of them. ``is_parted`` tries, too, what split
+    numbers and the number of a note before the first amount would explain.
     """
     run = tuple(t for t in tokens if t.kind != "currency")
-    ways: dict[tuple[Amounts, ...], None] = {}
-    # What a split number or the number of a note would explain is asked only if nothing else fits.
-    for parts_numbers in (False, True):
-        for way in _rows(run, amounts, percents, MAX_ROWS, parts_numbers):
-            ways.setdefault(way)
-            if len(ways) > MAX_WAYS:
-                return []
-        if ways:
-            break
-        if run and run[0].is_bare:
-            for way in _rows(run[1:], amounts, percents, MAX_ROWS, False):
+    runs = [run]
+    if is_parted and run and run[0].is_bare:
+        runs.append(run[1:])
+    # With split numbers a run can be so many rows of anything: one row is tried first.
+    for most_rows in (1, MAX_ROWS) if is_parted else (MAX_ROWS,):
+        ways: dict[tuple[Amounts, ...], None] = {}
+        for of_run in runs:
+            for way in _rows(of_run, amounts, percents, most_rows, is_parted):
                 ways.setdefault(way)
-    return list(ways)
+                if len(ways) > MAX_WAYS:
+                    return []
+        if ways:
+            return list(ways)
+    return []
 
 
 def _rows(

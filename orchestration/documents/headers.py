@@ -102,16 +102,21 @@ class _Piece:
     end: int
 
 
-def find_heads(text: str, vocabulary: Vocabulary) -> list[Head]:
-    """Return the heads of tables in the order of the text; what is no whole head is left out."""
+def find_heads(text: str, vocabulary: Vocabulary) -> tuple[list[Head], list[int]]:
+    """Return the heads of tables in the order of the text, and where other periods are named.
+
+    What names a period without being a whole head may head a table that is not understood: no
+    table above goes on beyond it.
+    """
     own = vocabulary.company.reporting_currency
-    found = []
+    heads, ends = [], []
     for run in _runs(text, vocabulary):
-        if len(run) > 1:
-            head = _head(run, own, vocabulary)
-            if head is not None:
-                found.append(head)
-    return found
+        head = _head(run, own, vocabulary) if len(run) > 1 else None
+        if head is not None:
+            heads.append(head)
+        elif sum(p.kind in ("period", "quarter", "unit", "date") for p in run) > 1:
+            ends.append(run[0].start)
+    return heads, ends
 
 
 def _runs(text: str, vocabulary: Vocabulary) -> Iterator[list[_Piece]]:

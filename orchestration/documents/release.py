@@ -81,12 +81,12 @@ def read_release(content: bytes, name: str, company_key: str, registry: Registry
     text = extract(content, name)
     joined = join_split_digits(text.content)
     tokens = tokenise(joined)
-    heads = find_heads(joined, vocabulary)
-    tables = tables_of.read_tables(joined, tokens, heads, vocabulary)
-    ends = {s.period.end for t in tables for s in t.head.slots if s.period is not None}
-    if not ends:
+    heads, ends = find_heads(joined, vocabulary)
+    tables = tables_of.read_tables(joined, tokens, heads, ends, vocabulary)
+    period_ends = {s.period.end for t in tables for s in t.head.slots if s.period is not None}
+    if not period_ends:
         raise DocumentRefused(f"{name}: no table of figures with a head that can be read")
-    release = _Release(name, text, joined, vocabulary, tables, max(ends), _rates(joined))
+    release = _Release(name, text, joined, vocabulary, tables, max(period_ends), _rates(joined))
     _collect_totals(release)
     for table in tables:
         if table.head.segments_are_columns:
@@ -147,7 +147,7 @@ def _collect_totals(release: _Release) -> None:
             name = row.label.name
             if name is None or name.role != "metric" or not row.ways:
                 continue
-            ways = _agreeing(release, row, table.head.slots)
+            ways = _agreeing(release, row.ways, table.head.slots)
             values = {tuple(cell.value for cell in way[0]) for way in ways}
             if len(values) != 1 or any(cell.is_joined for cell in ways[0][0]):
                 continue
@@ -248,7 +248,8 @@ def _totals_of(
     found = []
     for metric in metrics:
         if block.total is not None:
-            ways = _agreeing(release, block.total, block.table.head.slots)
+            slots = block.table.head.slots
+            ways = _agreeing(release, (*block.total.ways, *block.total.parted_ways), slots)
             choices = {tuple(cell.value for cell in way[0]): way[0] for way in ways}
             for cells in choices.values():
                 total = {place: cells[place].value for place, _ in own}
@@ -280,7 +281,7 @@ def _refuse_contradicted_total(
         for place, slot in own:
             assert slot.period is not None
             known = release.totals.get((str(block.metric), slot.period))
-            if known and way[0][place].value not in known:
+            if known and known.keys() != {way[0][place].value}:
                 raise DocumentRefused(
                     f"{release.name}: table {block.table.number}: its total of {block.metric} for "
                     f"the {slot.period.type} to {slot.period.end} is {way[0][place].text}, "
@@ -293,7 +294,7 @@ def _agrees(
 ) -> bool:
     assert period is not None
     known = release.totals.get((metric, period))
-    return value in known if known else is_named
+    return known.keys() == {value} if known else is_named
 
 
 def _wanted(
@@ -302,12 +303,14 @@ def _wanted(
     return [total.get(place) for place in range(_amounts(slots))]
 
 
-def _agreeing(release: _Release, row: Row, slots: Sequence[Slot]) -> list[tuple[Amounts, ...]]:
+def _agreeing(
+    release: _Release, ways: Iterable[tuple[Amounts, ...]], slots: Sequence[Slot]
+) -> list[tuple[Amounts, ...]]:
     """Return the ways to read a row in which its US$ column is the other at a stated rate."""
     pairs = _dollar_pairs(release, slots)
     return [
         way
-        for way in row.ways
+        for way in ways
         if all(_converts(release, way[0][left], way[0][right]) for left, right in pairs)
     ]
 
@@ -317,8 +320,9 @@ def _agreeing_rows(release: _Release, block: Block) -> tuple[dict[int, Row], str
     contradicted = None
     slots = block.table.head.slots
     for line in block.lines:
-        ways = _agreeing(release, line.row, slots)
-        if not ways and line.row.ways:
+        ways = _agreeing(release, line.row.ways, slots)
+        parted = _agreeing(release, line.row.parted_ways, slots)
+        if not ways and not parted and line.row.ways:
             contradicted = contradicted or (
                 f"table {block.table.number}, row {line.row.label.printed!r}: its US$ column is "
                 f"not the {release.vocabulary.company.reporting_currency} column at the stated "
@@ -326,7 +330,7 @@ def _agreeing_rows(release: _Release, block: Block) -> tuple[dict[int, Row], str
                 + " ".join(cell.text for cell in line.row.ways[0][0])
             )
             ways = list(line.row.ways)
-        kept[id(line)] = replace(line.row, ways=tuple(ways))
+        kept[id(line)] = replace(line.row, ways=tuple(ways), parted_ways=tuple(parted))
     return kept, contradicted
 
 
@@ -517,7 +521,7 @@ def _read_columns(release: _Release, table: Table) -> None:
             f"of the {period.type} to {period.end}"
         )
     for row, metric in rows:
-        ways = _agreeing(release, row, table.head.slots)
+        ways = _agreeing(release, (*row.ways, *row.parted_ways), table.head.slots)
         for period in dict.fromkeys(slot.period for slot in table.head.slots):
             if period is not None:
                 _read_row_of_columns(release, table, row, ways, metric, period)

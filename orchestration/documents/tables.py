@@ -7,6 +7,7 @@ if one way to align its rows makes every column add up to the total; otherwise i
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -26,11 +27,13 @@ _MAX_ROWS = 80
 class Row:
     """The name of a row and the ways to read its figures; unnamed rows may follow in a way.
 
-    ``has_bullet``: a dash stands before its own words, so it is one of a list under a heading.
+    ``parted_ways`` are those in which a space parts a number; they are asked where no other way
+    makes a table add up. ``has_bullet``: a dash stands before its own words, so it is one of a list under a heading.
     """
 
     label: Label
     ways: tuple[tuple[Amounts, ...], ...]
+    parted_ways: tuple[tuple[Amounts, ...], ...]
     start: int
     has_bullet: bool = False
 
@@ -68,14 +71,19 @@ class Block:
 
 
 def read_tables(
-    text: str, tokens: Sequence[Token], heads: Sequence[Head], vocabulary: Vocabulary
+    text: str,
+    tokens: Sequence[Token],
+    heads: Sequence[Head],
+    ends: Sequence[int],
+    vocabulary: Vocabulary,
 ) -> list[Table]:
-    """Return the tables under heads, in the order of the text."""
+    """Return the tables under heads, in the order of the text; none goes on beyond an end."""
     starts = [token.start for token in tokens]
     tables = []
     previous_end = 0
     for number, head in enumerate(heads, start=1):
         limit = heads[number].start if number < len(heads) else len(text)
+        limit = min((end for end in ends if head.end <= end < limit), default=limit)
         first = _index(starts, head.end)
         rows = tuple(_rows(text, tokens, first, limit, head, vocabulary))
         caption = text[max(previous_end, head.start - 1500) : head.start]
@@ -85,8 +93,6 @@ def read_tables(
 
 
 def _index(starts: list[int], position: int) -> int:
-    from bisect import bisect_left
-
     return bisect_left(starts, position)
 
 
@@ -110,8 +116,11 @@ def _rows(
         count += 1
         if tokens[run_start].start < limit:
             ways = tuple(align(run, amounts, percents))
+            parted = tuple(w for w in align(run, amounts, percents, True) if w not in ways)
             name = tokens[max(begin - 1, 0) : run_start]
-            yield Row(vocabulary.label(words), ways, tokens[begin].start, _has_bullet(name))
+            yield Row(
+                vocabulary.label(words), ways, parted, tokens[begin].start, _has_bullet(name)
+            )
 
 
 def _starts_run(tokens: Sequence[Token], position: int, amounts: int) -> bool:
@@ -205,7 +214,7 @@ def find_blocks(table: Table, vocabulary: Vocabulary) -> list[Block]:
             block.lines.append(Line(row, headings[-1] if headings else None))
         elif name.role == "subtotal":
             block.subtotals.append(row)
-        unnamed = max((len(way) for way in row.ways), default=1) - 1
+        unnamed = max((len(way) for way in row.ways or row.parted_ways), default=1) - 1
         for _ in range(unnamed):
             if headings:
                 headings.pop()
@@ -222,9 +231,23 @@ def solutions(
 ) -> list[tuple[Amounts, ...]]:
     """Return the ways to read rows so that every column adds up to its total.
 
-    A column without a total is not asked. More than ``limit`` combinations are not tried.
+    A column without a total is not asked. More than ``limit`` combinations are not tried. Numbers
+    that a space parts are put together only if the table does not add up without.
     """
-    choices = [list(dict.fromkeys(way[0] for way in row.ways)) for row in rows]
+    found = _solutions([row.ways for row in rows], total, allowed, limit)
+    if not found and any(row.parted_ways for row in rows):
+        every = [(*row.ways, *row.parted_ways) for row in rows]
+        found = _solutions(every, total, allowed, limit)
+    return found
+
+
+def _solutions(
+    ways: Sequence[Sequence[tuple[Amounts, ...]]],
+    total: Sequence[Decimal | None],
+    allowed: Sequence[Decimal],
+    limit: int,
+) -> list[tuple[Amounts, ...]]:
+    choices = [list(dict.fromkeys(way[0] for way in of_row)) for of_row in ways]
     combinations = 1
     for choice in choices:
         combinations *= len(choice)
