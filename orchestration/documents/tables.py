@@ -214,7 +214,8 @@ def find_blocks(table: Table, vocabulary: Vocabulary) -> list[Block]:
             block.lines.append(Line(row, headings[-1] if headings else None))
         elif name.role == "subtotal":
             block.subtotals.append(row)
-        unnamed = max((len(way) for way in row.ways or row.parted_ways), default=1) - 1
+        ways = (*row.ways, *row.parted_ways)
+        unnamed = min((len(way) for way in ways), default=1) - 1
         for _ in range(unnamed):
             if headings:
                 headings.pop()
