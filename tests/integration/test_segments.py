@@ -15,6 +15,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from orchestration.contracts import DOCUMENT_KINDS
+from tests.plain_flags import flags_in, with_flags
+
 DATA = Path(__file__).parents[1] / "data"
 Row = dict[str, Any]
 
@@ -483,21 +486,16 @@ def test_figure_has_the_stated_definition(
     assert quarter["figure"] != Decimal(difference["value_elsewhere"])
 
 
-# The rules of the contract once more, in plain Python over the baseline's own files.
+# The rules of the contract once more, in plain Python (`tests/plain_flags.py`) over the baseline's
+# own files.
 
+RANKS = {kind.name: kind.rank for kind in DOCUMENT_KINDS}
 IN_MILLIONS = {
     "one": Decimal("0.000001"),
     "thousand": Decimal("0.001"),
     "million": Decimal(1),
     "billion": Decimal(1000),
 }
-FLAGS = (
-    "basis",
-    "is_original",
-    "is_latest",
-    "is_reporting_structure",
-    "is_newest_structure",
-)
 
 
 def baseline(dataset: str) -> list[dict[str, str]]:
@@ -530,84 +528,13 @@ def prints_of_the_baseline() -> list[Row]:
                 "order": (
                     document["reported_on"] or document["period_end"],
                     document["source_quality"] != "official",
+                    -RANKS[document["kind"]],
                     document["document_id"],
                 ),
                 "structure_age": structure["first_reported_period"],
             }
         )
     return prints
-
-
-def with_flags(prints: list[Row]) -> dict[tuple[str, ...], tuple[object, ...]]:
-    """The flags of each print, by segment, metric, period and document."""
-    of_period: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
-    of_figure: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
-    for row in prints:
-        period = (row["period_start"], row["period_end"])
-        of_period[(row["company_key"], row["breakdown"], *period)].append(row)
-        of_figure[(row["segment_key"], row["metric"], *period)].append(row)
-
-    chosen = {}
-    for key, group in of_period.items():
-        earliest = min(row["order"] for row in group)
-        candidates = [row for row in group if row["order"] == earliest]
-        reporting = min(
-            (row["column_role"] == "prior_year", row["structure_age"], row["structure"])
-            for row in candidates
-        )[2]
-        newest_age = max(row["structure_age"] for row in group)
-        newest = min(row["structure"] for row in group if row["structure_age"] == newest_age)
-        chosen[key] = (reporting, newest)
-
-    flags: dict[tuple[str, ...], tuple[object, ...]] = {}
-    for figure, group in of_figure.items():
-        group.sort(key=lambda row: row["order"])
-        last_day = group[-1]["order"][0]
-        on_last_day = [row for row in group if row["order"][0] == last_day]
-        best = min(row["order"][1] for row in on_last_day)
-        latest = max(
-            (row for row in on_last_day if row["order"][1] == best),
-            key=lambda row: row["document_id"],
-        )
-        earlier: Row | None = None
-        for row in group:
-            reporting, newest = chosen[
-                row["company_key"], row["breakdown"], row["period_start"], row["period_end"]
-            ]
-            if row["column_role"] == "current":
-                basis = "as_reported"
-            elif row["column_role"] == "derived":
-                basis = "derived"
-            elif row["structure"] != reporting:
-                basis = "recast"
-            elif earlier is None:
-                basis = "comparative"
-            else:
-                allowed = max(row["step"], earlier["step"]) / 2
-                same = abs(row["value"] - earlier["value"]) <= allowed
-                basis = "comparative" if same else "recast"
-            flags[(*figure, row["document_id"])] = (
-                basis,
-                earlier is None and row["column_role"] != "prior_year",
-                row is latest,
-                row["structure"] == reporting,
-                row["structure"] == newest,
-            )
-            earlier = row
-    return flags
-
-
-def flags_in(release: duckdb.DuckDBPyConnection, relation: str) -> dict[tuple[str, ...], Any]:
-    return {
-        (
-            row["segment_key"],
-            row["metric"],
-            row["period_start"].isoformat(),
-            row["period_end"].isoformat(),
-            row["document_id"],
-        ): tuple(row[flag] for flag in FLAGS)
-        for row in rows(release, f"select * from {relation}")
-    }
 
 
 def test_flags_of_all_prints_are_those_of_the_plain_model(
