@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +20,7 @@ from rich.markup import escape
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from orchestration.loading import Loaded
     from orchestration.run import RunSummary
 
 #: Ages as of today: the release may be old because nothing new has come.
@@ -194,6 +197,28 @@ def quarantine(
     out.print("\nMend the source and load it again; the entry may then be deleted.")
 
 
+@app.command()
+def parse(
+    file: Annotated[Path, typer.Argument(help="A results release or filing: HTML, PDF or text.")],
+    company: Annotated[str, typer.Option(help="Company key, as in companies.csv.")],
+) -> None:
+    """Print the rows that a document would land, as CSV; exit 2 when it is refused."""
+    import csv
+
+    from orchestration.documents.reader import read_document
+    from orchestration.documents.rows import parsed_rows
+    from orchestration.registry import load_registry
+
+    registry = load_registry()
+    reading = read_document(file.read_bytes(), file.name, company, registry)
+    rows = parsed_rows(reading, registry)
+    writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    for remark in reading.remarks:
+        err.print(escape(remark), highlight=False, soft_wrap=True)
+
+
 imports = typer.Typer(no_args_is_help=True, help="Guard and land a file that you bring.")
 app.add_typer(imports, name="import")
 
@@ -221,6 +246,64 @@ def prices(
     for warning in loaded.report.warnings:
         out.print(f"[yellow]flagged:[/yellow] {escape(warning.line())}", highlight=False)
     out.print("`warehouse run` builds and publishes them.")
+
+
+@imports.command()
+def document(
+    file: Annotated[Path, typer.Argument(help="A results release or filing: HTML, PDF or text.")],
+    company: Annotated[str, typer.Option(help="Company key, as in companies.csv.")],
+    url: Annotated[
+        str | None, typer.Option(help="Where it was published, unless the warehouse knows.")
+    ] = None,
+    reported_on: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Day of publication, unless it says so itself."),
+    ] = None,
+) -> None:
+    """Read, guard and land a document that you downloaded."""
+    from orchestration.imports import DocumentQuarantined, import_document
+    from orchestration.loading import BatchRejected, Loader
+    from orchestration.settings import warehouse_home
+
+    day = reported_on.date() if reported_on else None
+    try:
+        done = import_document(Loader(warehouse_home()), file, company, url, day)
+    except (BatchRejected, DocumentQuarantined) as rejection:
+        err.print(f"[red]rejected:[/red] {escape(str(rejection))}", highlight=False)
+        raise typer.Exit(1) from rejection
+    _print_loaded(f"{file.name}: {done.document_id}", done.loaded)
+    for check in done.reading.checks:
+        out.print(f"  {check.name}: {check.observed}", highlight=False)
+    for remark in done.reading.remarks:
+        out.print(f"[yellow]{escape(remark)}[/yellow]", highlight=False)
+    out.print("`warehouse run` builds and publishes them.")
+
+
+@imports.command()
+def segments(
+    file: Annotated[Path, typer.Argument(help="CSV in the columns that `warehouse parse` prints.")],
+) -> None:
+    """Land curated figures, each with the document it was taken from."""
+    from orchestration.imports import import_facts
+    from orchestration.loading import BatchRejected, Loader
+    from orchestration.settings import warehouse_home
+
+    try:
+        loaded = import_facts(Loader(warehouse_home()), file)
+    except BatchRejected as rejection:
+        err.print(f"[red]rejected:[/red] {escape(str(rejection))}", highlight=False)
+        raise typer.Exit(1) from rejection
+    _print_loaded(file.name, loaded)
+    out.print("`warehouse run` builds and publishes them.")
+
+
+def _print_loaded(what: str, loaded: Sequence[Loaded]) -> None:
+    out.print(what, highlight=False)
+    for batch in loaded:
+        assertion = batch.assertion
+        out.print(f"  {assertion.dataset}: {assertion.rows:,} rows {assertion.status}")
+        for warning in batch.report.warnings:
+            out.print(f"[yellow]  flagged:[/yellow] {escape(warning.line())}", highlight=False)
 
 
 @app.command()

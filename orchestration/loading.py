@@ -7,13 +7,14 @@ line. What a batch must fulfil is in its contract; how it is stored is landing's
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from orchestration.contracts import Contract
 from orchestration.files import write_json
@@ -23,7 +24,7 @@ from orchestration.landing import Assertion, Landing
 from orchestration.landing.store import content_hash, in_key_order
 from orchestration.quality.guard import Guard, SchemaMismatch, conform
 from orchestration.quality.quarantine import Entry, Quarantine
-from orchestration.quality.report import GuardReport
+from orchestration.quality.report import CheckOutcome, GuardReport
 from orchestration.registry import Registry, load_registry
 
 
@@ -63,10 +64,13 @@ class Loader:
         self.quarantine = Quarantine(self.home.quarantine)
         self._guard = Guard(self.registry, self.landing.read, self.today)
 
-    def load(self, contract: Contract, frame: pd.DataFrame) -> Loaded:
+    def load(
+        self, contract: Contract, frame: pd.DataFrame, checks: Sequence[CheckOutcome] = ()
+    ) -> Loaded:
         """Check a batch and land it, or put it whole into quarantine.
 
-        Content that has passed today's rules before is not checked again.
+        Content that has passed today's rules before is not checked again. ``checks`` are outcomes
+        that the caller has seen already; they go into the report.
 
         Raises:
             BatchRejected: naming the columns, rows and expectations that failed.
@@ -78,12 +82,18 @@ class Loader:
             raise BatchRejected(self.quarantine.add(frame, report)) from None
         ordered = in_key_order(contract, batch)
         batch_id = content_hash(ordered)
-        report = self._earlier_report(contract, batch_id) or self._guard.judge(contract, batch)
+        report = self._earlier_report(contract, batch_id) or self._judge(contract, batch, checks)
         if not report.passed:
             raise BatchRejected(self.quarantine.add(frame, report))
         assertion = self.landing.assert_batch(contract, ordered, batch_id)
         self._keep_report(contract, batch_id, report)
         return Loaded(assertion, report)
+
+    def _judge(
+        self, contract: Contract, batch: pa.Table, checks: Sequence[CheckOutcome]
+    ) -> GuardReport:
+        report = self._guard.judge(contract, batch)
+        return replace(report, outcomes=(*report.outcomes, *checks))
 
     def reports(self) -> dict[str, GuardReport]:
         """Return the reports of the batches in effect by batch, in the order of the load log."""

@@ -6,6 +6,7 @@ What belongs here: how a figure becomes a row of its contract, typed as a batch 
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -94,6 +95,29 @@ def kpi_batch(
         for stated in reading.statements
     ]
     return typed(KPI, rows)
+
+
+def parsed_rows(reading: Reading, registry: Registry) -> list[dict[str, Any]]:
+    """Return the figures of a reading in the columns of ``warehouse parse``, segments first.
+
+    Consolidated figures have nothing in the columns from ``structure`` to ``label_printed``.
+    """
+    batches = (
+        batch(reading, reading.document_id, "document", "", registry)
+        for batch in (segment_batch, company_batch)
+    )
+    columns = [column.name for column in SEGMENT_RESULT.columns]
+    return [
+        {name: _printable(row.get(name)) for name in columns}
+        for batch in batches
+        for row in batch.to_dict(orient="records")
+    ]
+
+
+def _printable(cell: Any) -> str:
+    if cell is None or cell is pd.NA:
+        return ""
+    return f"{cell.normalize():f}" if isinstance(cell, Decimal) else str(cell)
 
 
 def typed(contract: Contract, rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -28,7 +28,8 @@ class Row:
     """The name of a row and the ways to read its figures; unnamed rows may follow in a way.
 
     ``parted_ways`` are those in which a space parts a number; they are asked where no other way
-    makes a table add up. ``has_bullet``: a dash stands before its own words, so it is one of a list under a heading.
+    makes a table add up. ``has_bullet``: a dash stands before its own words, so it is one of a
+    list under a heading.
     """
 
     label: Label
@@ -118,9 +119,7 @@ def _rows(
             ways = tuple(align(run, amounts, percents))
             parted = tuple(w for w in align(run, amounts, percents, True) if w not in ways)
             name = tokens[max(begin - 1, 0) : run_start]
-            yield Row(
-                vocabulary.label(words), ways, parted, tokens[begin].start, _has_bullet(name)
-            )
+            yield Row(vocabulary.label(words), ways, parted, tokens[begin].start, _has_bullet(name))
 
 
 def _starts_run(tokens: Sequence[Token], position: int, amounts: int) -> bool:

@@ -31,8 +31,8 @@ _NOTE = re.compile(r"^[\s(\[]*(?:\d{1,2}|[a-z]|[ivx]{1,4}|[*†‡§#]{1,4})[\s)
 _LETTERS = re.compile(r"[A-Za-z]")
 _BLOCKS = frozenset(
     {"address", "article", "aside", "blockquote", "br", "caption", "center", "dd", "div", "dl",
-     "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "section", "table", "tbody",
-     "tfoot", "thead", "title", "tr", "ul"}
+     "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "section", "table",
+     "tbody", "tfoot", "thead", "title", "tr", "ul"}
 )  # fmt: skip
 _SKIPPED = frozenset(("script", "style", "head", "noscript", "template"))
 
