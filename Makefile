@@ -46,10 +46,15 @@ lint: setup ## ruff, mypy, import-linter, sqlfluff
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint dbt_project/models
 
-docs: setup ## write docs/upstream-faults.md from what the tests see
+docs: setup ## write docs/upstream-faults.md from what the tests see, docs/coverage.md from a release
 	rm -f data/upstream-faults.jsonl
 	$(BIN)/python -m pytest --quiet tests/integration/test_upstream_*.py
 	$(BIN)/python -m tests.upstreams.matrix > docs/upstream-faults.md
+	# Of the baseline alone, whatever the warehouse at hand has landed beside it.
+	rm -rf data/of-baseline
+	WAREHOUSE_HOME=data/of-baseline $(BIN)/warehouse run
+	WAREHOUSE_HOME=data/of-baseline $(BIN)/python -m orchestration.coverage > docs/coverage.md
+	rm -rf data/of-baseline
 
 ui: setup ## the Dagster web UI on loopback
 	$(BIN)/warehouse ui
