@@ -1,0 +1,247 @@
+"""Hostile documents are refused soon and cheaply; an honest large one is read fast.
+
+Each hostile document is read in a process of its own with bounds on memory and processor time, so
+that one that is not bounded fails its test and not the machine.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import subprocess
+import sys
+import textwrap
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestration.documents.reading import DocumentRefused
+from orchestration.documents.release import read_release
+from orchestration.registry import load_registry
+from tests.documents.compare import compare
+from tests.documents.writer import Paragraph, release, to_html, to_text
+
+SECONDS, MEGABYTES = 5, 500
+ROOT = Path(__file__).parents[2]
+
+#: Reads the file that it is given; prints the outcome, seconds and the peak of memory in MB that
+#: the document cost above what the reader costs with an empty one.
+CHILD = textwrap.dedent(
+    """
+    import resource, sys, time
+    from pathlib import Path
+    from orchestration.documents.reading import DocumentRefused
+    from orchestration.documents.release import read_release
+    from orchestration.registry import load_registry
+
+    registry = load_registry()
+    path = Path(sys.argv[1])
+    content = path.read_bytes()
+    began = time.perf_counter()
+    try:
+        read_release(content, path.name, "alibaba", registry)
+        outcome = "read"
+    except DocumentRefused as refused:
+        outcome = "refused " + " ".join(str(refused).split())[:300]
+    seconds = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{seconds:.2f}|{peak:.0f}|{outcome}")
+    """
+)
+
+
+def _text(document: str = "e_commerce_ai_cloud_2026-06") -> bytes:
+    return to_text(release(document))
+
+
+def _html(document: str = "e_commerce_ai_cloud_2026-06") -> bytes:
+    return to_html(release(document))
+
+
+def _pdf_without_text() -> bytes:
+    from fpdf import FPDF
+
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.rect(20, 20, 100, 60, style="F")
+    return bytes(pdf.output())
+
+
+def _pdf_bomb() -> bytes:
+    """One page whose content inflates to 400 MB of text operators."""
+    line = b"BT /F1 9 Tf 10 10 Td (1,234 ) Tj ET\n"
+    packer = zlib.compressobj(9)
+    stream = b"".join(packer.compress(line * 10_000) for _ in range(1_200)) + packer.flush()
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources "
+        b"<< /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Times-Roman >> >> >> >>",
+        b"<< /Length %d /Filter /FlateDecode >>\nstream\n" % len(stream) + stream + b"\nendstream",
+    ]
+    out, places = b"%PDF-1.4\n", []
+    for number, body in enumerate(objects, start=1):
+        places.append(len(out))
+        out += b"%d 0 obj\n" % number + body + b"\nendobj\n"
+    start = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    out += b"".join(b"%010d 00000 n \n" % place for place in places)
+    return out + b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (
+        len(objects) + 1,
+        start,
+    )
+
+
+def _entities() -> bytes:
+    lines = ['<!DOCTYPE html [<!ENTITY a0 "ha">']
+    lines += [f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 12)]
+    return "\n".join([*lines, "]><html><body><p>&a11;</p></body></html>"]).encode()
+
+
+def _entities_after_a_comment() -> bytes:
+    head, _, rest = _entities().partition(b"[")
+    return b"<!--" + b"x" * 120_000 + b"-->" + head + b"[" + rest
+
+
+HOSTILE: dict[str, Callable[[], bytes]] = {
+    "empty.html": lambda: b"",
+    "spaces.txt": lambda: b" \n\t" * 1000,
+    "fifty_megabytes_of_words.txt": lambda: b"Revenue by segment 1,234 " * 2_000_000,
+    "fifty_megabytes_of_one_word.txt": lambda: b"a" * 50_000_000,
+    "below_the_limit_words.txt": lambda: b"Revenue by segment 1,234 " * 440_000,
+    "below_the_limit_digits.txt": lambda: b"1 2 3, " * 1_500_000,
+    "below_the_limit_brackets.txt": lambda: b"(1 " * 3_500_000,
+    "below_the_limit_one_word.txt": lambda: b"a" * 11_000_000,
+    "below_the_limit_capitals.txt": lambda: b"A" * 5_000_000 + b" Announces",
+    "many_heads.txt": lambda: b"Three months ended June 30, 2025 2026 RMB RMB US$ " * 100_000,
+    "many_captions.txt": lambda: (
+        b"breakdown of our revenue by segment for the periods: Three months ended June 30, "
+        b"2025 2026 RMB RMB US$ (in millions) Unallocated 1 2 3 " * 20_000
+    ),
+    "wide_table.txt": lambda: (
+        b"The quarter ended June 30, 2026. Breakdown of our revenue by segment: "
+        b"Three months ended June 30, 2025 2026 RMB RMB US$ (in millions) Cloud "
+        + b"1,234 "
+        * 300_000
+    ),
+    "split_numbers_without_end.txt": lambda: _text().replace(
+        b"82,547", b"8 2,5 4 7 " * 40 + b"1 2 3 " * 40
+    ),
+    "a_row_of_marks.txt": lambda: _text().replace(b"82,547", b"(2) (3) (1) (7) (9) " * 60),
+    "nested_tables.html": lambda: b"<html><body>" + b"<table><tr><td>" * 100_000 + b"1",
+    "nested_divisions.html": lambda: b"<html><body>" + b"<div>" * 500_000 + b"1,234",
+    "many_tables.html": lambda: (
+        b"<html><body>" + b"<table><tr><td>1,234</td></tr></table>" * 200_000
+    ),
+    "many_cells.html": lambda: b"<html><body><table><tr>" + b"<td>1,234</td>" * 800_000,
+    "huge_colspan.html": lambda: (
+        _html()
+        .replace(b"colspan='16'", b"colspan='999999999'")
+        .replace(b"89,199</td>", b"89,198</td>")
+    ),
+    "attributes.html": lambda: (
+        b"<html><body><p " + b" ".join(b"a%d='1'" % n for n in range(600_000)) + b">1</p>"
+    ),
+    "entities.html": _entities,
+    "entities_late.html": _entities_after_a_comment,
+    "utf16.txt": lambda: _text().decode().encode("utf-16-le"),
+    "broken_encoding.html": lambda: b"<html><body>" + bytes(range(128, 256)) * 4_000,
+    "zero_bytes.txt": lambda: b"\0" * 2_000_000,
+    "random.bin": lambda: zlib.compress(bytes(range(256)) * 40_000) * 40,
+    "no.pdf": lambda: b"%PDF-1.7\n" + b"this is none " * 1000,
+    "cut.pdf": lambda: _pdf_without_text()[:300],
+    "without_text.pdf": _pdf_without_text,
+    "bomb.pdf": _pdf_bomb,
+}
+
+
+def _bounded() -> None:
+    # Address space, not resident memory: generous, only to keep the machine alive.
+    resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30, 6 * 2**30))
+    resource.setrlimit(resource.RLIMIT_CPU, (12, 12))
+
+
+@pytest.fixture(scope="module")
+def baseline_megabytes(tmp_path_factory: pytest.TempPathFactory) -> float:
+    """What the process weighs when it reads nothing."""
+    path = tmp_path_factory.mktemp("hostile") / "nothing.txt"
+    path.write_bytes(b"Nothing.")
+    return _child(path)[1]
+
+
+def _child(path: Path) -> tuple[float, float, str]:
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, str(path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        preexec_fn=_bounded,
+    )
+    assert done.returncode == 0, f"{path.name}: {done.returncode} {done.stderr[-2000:]}"
+    seconds, megabytes, outcome = done.stdout.strip().split("|", 2)
+    return float(seconds), float(megabytes), outcome
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_document_is_refused_soon_and_cheaply(
+    name: str, tmp_path: Path, baseline_megabytes: float
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(HOSTILE[name]())
+    seconds, megabytes, outcome = _child(path)
+    print(f"{name}: {seconds:.2f} s, {megabytes:.0f} MB, {outcome}")
+    assert outcome.startswith("refused "), f"{name} was {outcome}"
+    assert name in outcome, "the reason names the file"
+    assert seconds < SECONDS
+    # The file itself is in memory too; it is the caller's.
+    assert megabytes < MEGABYTES, f"{megabytes} MB, {baseline_megabytes} MB of them for nothing"
+
+
+def test_a_pdf_that_is_no_pdf_says_so() -> None:
+    with pytest.raises(DocumentRefused, match="PDF"):
+        read_release(HOSTILE["no.pdf"](), "no.pdf", "alibaba", load_registry())
+
+
+def test_a_scan_says_that_it_has_no_words() -> None:
+    with pytest.raises(DocumentRefused, match=r"words|text"):
+        read_release(HOSTILE["without_text.pdf"](), "scan.pdf", "alibaba", load_registry())
+
+
+def test_an_old_encoding_is_read_rightly() -> None:
+    """Windows-1252, as older exhibits are, with and without its declaration."""
+    document = release("china_e_commerce_2025-09")
+    content = to_html(document).decode().encode("cp1252")
+    for declared in (b"windows-1252", b"us-ascii"):
+        again = content.replace(b"charset='utf-8'", b"charset='%s'" % declared)
+        outcome = compare(document, read_release(again, "old.html", "alibaba", load_registry()))
+        assert outcome.is_exact, outcome
+
+
+def test_an_exhibit_of_one_megabyte_is_read_within_half_a_second() -> None:
+    document = release("seven_segments_2022-09")
+    prose = Paragraph(
+        "We write at length about what a quarter brought, with figures such as RMB1,234 million "
+        "(US$190 million), 12% and (5)%, in the three months ended September 30, 2022. "
+    )
+    blocks = list(document.blocks)
+    document = replace(document, blocks=tuple(blocks))
+    padded = list(blocks)
+    while len(to_html(replace(document, blocks=tuple(padded)))) < 1_000_000:
+        padded += [prose] * 400
+    content = to_html(replace(document, blocks=tuple(padded)))
+    registry = load_registry()
+    taken = []
+    for _ in range(5):
+        began = time.process_time()
+        reading = read_release(content, "large.html", "alibaba", registry)
+        taken.append(time.process_time() - began)
+    outcome = compare(document, reading)
+    assert not outcome.wrong
+    print(f"1 MB: median {statistics.median(taken):.2f} s of processor time, {outcome.right} right")
+    # Processor time of this process, so that other load counts little; still not exact.
+    assert statistics.median(taken) < 0.5
