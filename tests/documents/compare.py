@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from tests.documents.writer import UNNAMED, Fact, Period, Release
+from tests.documents.writer import Fact, Period, Release
 
 if TYPE_CHECKING:
     from orchestration.documents.reading import Figure, Reading
@@ -79,9 +79,6 @@ def _problem(release: Release, figure: Figure, seen: set[Fact]) -> str | None:
         f"alibaba.{release.structure}."
     )
     fact = Fact(segment, figure.metric, period)
-    if fact not in release.truth:
-        # The registry names such a line by a key of its own: its value tells which it is.
-        fact = next((f for f in _unnamed(release, fact) if release.truth[f] == figure.value), fact)
     if fact in seen:
         return f"{said}: given twice"
     if fact not in release.truth:
@@ -90,11 +87,3 @@ def _problem(release: Release, figure: Figure, seen: set[Fact]) -> str | None:
         return f"{said}: the release says {release.truth[fact]}"
     seen.add(fact)
     return None
-
-
-def _unnamed(release: Release, fact: Fact) -> list[Fact]:
-    return [
-        other
-        for other in release.truth
-        if other.segment in UNNAMED and (other.metric, other.period) == (fact.metric, fact.period)
-    ]

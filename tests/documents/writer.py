@@ -216,7 +216,7 @@ PRINTED: dict[tuple[date, int], dict[tuple[str, str], tuple[int | None, int | No
         ("adjusted_ebita", "innovation_initiatives_and_others"): (-2996, -5971),
         ("adjusted_ebita", "unallocated"): (-4997, -6261),
     },
-    (date(2021, 6, 30), 3): {("revenue", "local_consumer_services"): (7101, 8757)},
+    (date(2021, 6, 30), 3): {("revenue", "local_consumer_services_line_in_commerce"): (7101, 8757)},
 }
 
 
@@ -301,7 +301,7 @@ LAYOUTS: dict[str, tuple[Line, ...]] = {
         Line("part", "China commerce retail", "china_commerce_retail"),
         _WHOLESALE,
         *_ABROAD,
-        Line("remainder", "Others", "others", of=("core_commerce",)),
+        Line("remainder", "Others", "others_core_commerce", of=("core_commerce",)),
         Line("segment", "Total core commerce:", "core_commerce"),
         Line("segment", "Cloud computing", "cloud_computing"),
         _MEDIA,
@@ -318,7 +318,7 @@ LAYOUTS: dict[str, tuple[Line, ...]] = {
         *_ABROAD,
         Line("part", "Cainiao logistics services", "cainiao_logistics_services"),
         Line("part", "Local consumer services", _LOCAL),
-        Line("remainder", "Others", "others", of=("core_commerce",)),
+        Line("remainder", "Others", "others_core_commerce", of=("core_commerce",)),
         Line("segment", "Total core commerce", "core_commerce"),
         Line("segment", "Cloud computing", "cloud_computing"),
         _MEDIA,
@@ -333,8 +333,8 @@ LAYOUTS: dict[str, tuple[Line, ...]] = {
         _WHOLESALE,
         *_ABROAD,
         Line("part", "Cainiao logistics services", "cainiao_logistics_services"),
-        Line("part", "Local Consumer Services", "local_consumer_services"),
-        Line("remainder", "Others", "others", of=("commerce",)),
+        Line("part", "Local Consumer Services", "local_consumer_services_line_in_commerce"),
+        Line("remainder", "Others", "others_commerce", of=("commerce",)),
         Line("segment", "Total commerce", "commerce"),
         Line("segment", "Cloud computing", "cloud_computing", "(3)"),
         _MEDIA,
@@ -425,9 +425,11 @@ LAYOUTS: dict[str, tuple[Line, ...]] = {
     ),
 }
 
-#: Lines that the registry of segments does not name, or names otherwise: a reader may pass over
-#: them, but what it returns for them must be right.
-UNNAMED = {"china_commerce_retail", "others", "local_consumer_services"}
+#: The lines "Others" of a whole segment, which the real releases round to fit.
+REMAINDERS = ("others_core_commerce", "others_commerce")
+
+#: A line that the registry of segments does not name: its parts are named, not their sum.
+UNNAMED = "china_commerce_retail"
 
 
 # --- building -----------------------------------------------------------------------------------
@@ -450,6 +452,8 @@ class Plan:
     segment_total: bool = False
     growth_rows: bool = False
     marked: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    #: Figures are divided by it: small ones look like footnote marks.
+    divisor: int = 1
 
 
 #: Two ways to announce each table. Short, and not those of any real release.
@@ -529,7 +533,16 @@ class Writer:
             parts = [each.key for each in self._parts_of(remainder.of[0]) if each.key != key]
             whole = self.value(remainder.of[0], metric, period) or 0
             return whole - sum(self.value(each, metric, period) or 0 for each in parts)
-        return self.figures.of(key, metric, period)
+        parts = [each.key for each in self._parts_of(key)]
+        if (
+            self.plan.divisor > 1
+            and metric == "revenue"
+            and parts
+            and not set(REMAINDERS) & set(parts)
+        ):
+            return sum(self.value(each, metric, period) or 0 for each in parts)
+        value = self.figures.of(key, metric, period)
+        return None if value is None else half_up(value / Decimal(self.plan.divisor))
 
     def _parts_of(self, segment: str) -> Iterator[Line]:
         parts: list[Line] = []
@@ -561,9 +574,12 @@ class Writer:
 
     def money(self, key: str | None, metric: str, period: Period, mark: str = "") -> Cell:
         value = self.value(key, metric, period)
-        unnamed = key in UNNAMED and key not in {each.key for each in self.segments}
-        # Only adjusted EBITA and revenue must add up by the registry.
-        required = metric != "operating_income" and not unnamed
+        whole = key is None or key in {each.key for each in self.segments}
+        # Only adjusted EBITA and revenue must add up by the registry; a line that is new has no
+        # figure of the year before.
+        required = key != UNNAMED and (whole or value is not None)
+        if metric == "operating_income":
+            required = key is None
         fact = Fact(key, metric, period, required)
         self.truth[fact] = value or 0
         mark = mark or self.plan.marked.get((f"{metric}.{key}", period.months), "")
@@ -575,7 +591,7 @@ class Writer:
         if value is None:
             return Cell("nil")
         # The real releases round the smallest line so that the column in US$ adds up.
-        return Cell("money", half_up(value / self.rate) - (key == "others"))
+        return Cell("money", half_up(value / self.rate) - (key in REMAINDERS))
 
     def growth(self, before: int | None, now: int | None) -> Cell:
         if not before or not now or (before < 0) != (now < 0):

@@ -38,6 +38,7 @@ from tests.documents.writer import (
     release,
     to_html,
     to_text,
+    written,
 )
 
 NAMES = [plan.name for plan in PLANS]
@@ -102,6 +103,7 @@ LOOKS: dict[str, list[Style]] = {
     "thousands": [
         Style(thousands=each) for each in (" ", "\u2009", "\u00a0", "\uff0c", "'", "\u2019", "")
     ],
+    "thousands_as_points": [Style(thousands=".")],
     "full_width": [Style(full_width=True), Style(full_width=True, signs_apart=False)],
     "minus": [
         Style(minus=each, signs_apart=apart)
@@ -247,6 +249,70 @@ def unit_words(document: Release, draw: random.Random) -> Release:
     return document
 
 
+def marks_anywhere(document: Release, draw: random.Random) -> Release:
+    """Footnote marks after any figure and label, glued or apart."""
+    for index, table in enumerate(document.tables):
+        rows = []
+        for row in table.rows:
+            cells = tuple(
+                replace(cell, mark=draw.choice(["(1)", "(2)", " (2)", " (3)"]))
+                if cell.kind == "money" and draw.random() < 0.06
+                else cell
+                for cell in row.cells
+            )
+            mark = "(2)" if row.label and draw.random() < 0.2 else row.mark
+            rows.append(replace(row, cells=cells, mark=mark))
+        document = document.with_table(index, replace(table, rows=tuple(rows)))
+    return document
+
+
+def marks_in_heads(document: Release, draw: random.Random) -> Release:
+    """Footnote marks after years, currencies and names of columns."""
+    for index, table in enumerate(document.tables):
+        columns = tuple(
+            replace(
+                column,
+                marks=tuple(
+                    draw.choice(["(1)", "(3)", " (2)"]) if text and draw.random() < 0.3 else ""
+                    for text in column.path
+                ),
+            )
+            for column in table.columns
+        )
+        document = document.with_table(index, replace(table, columns=columns))
+    return document
+
+
+def hong_kong_dollars(document: Release, draw: random.Random) -> Release:
+    """A column in HK$ after each one in US$."""
+    for index, table in enumerate(document.tables):
+        places = [i for i, column in enumerate(table.columns) if column.path[-1] == "US$"]
+        columns, rows = list(table.columns), [list(row.cells) for row in table.rows]
+        for at in reversed(places):
+            path = (*columns[at].path[:-1], "HK$")
+            columns.insert(at + 1, replace(columns[at], path=path))
+            for cells in rows:
+                if cells:
+                    cells.insert(at + 1, replace(cells[at], value=round(cells[at].value * 7.8)))
+        document = document.with_table(
+            index,
+            replace(
+                table,
+                columns=tuple(columns),
+                rows=tuple(
+                    replace(row, cells=tuple(cells))
+                    for row, cells in zip(table.rows, rows, strict=True)
+                ),
+            ),
+        )
+    return document
+
+
+def a_table_printed_twice(document: Release, draw: random.Random) -> Release:
+    """One table again at the end."""
+    return replace(document, blocks=(*document.blocks, draw.choice(document.tables)))
+
+
 def label_dots(document: Release, draw: random.Random) -> Release:
     """Leaders or a colon after the labels."""
     end = draw.choice([" .....", ":", " \u2026", " \u2014", " "])
@@ -326,6 +392,33 @@ def a_cell_doubled(document: Release, draw: random.Random) -> Release:
         draw,
         lambda cell, _: Cell("words", words=f"{cell.value:,} {cell.value:,}"),
     )
+
+
+def two_cells_compensate(document: Release, draw: random.Random) -> Release:
+    """An amount moved from one segment to another within a column: the sum stays."""
+    index = draw.choice(
+        [i for i, table in enumerate(document.tables) if " by segment" in table.caption]
+    )
+    table = document.tables[index]
+    at = draw.choice([i for i, each in enumerate(table.columns) if each.path[-1] == "RMB"])
+    known = ("Unallocated", "Inter-segment elimination", "Consolidation adjustments")
+    rows = [
+        r
+        for r, row in enumerate(table.rows)
+        if row.cells
+        and row.cells[at].fact
+        and row.cells[at].fact.segment
+        and row.label not in known
+        and abs(row.cells[at].value) > 100
+    ]
+    one, other = draw.sample(rows, 2)
+    amount = max(abs(table.rows[r].cells[at].value) for r in (one, other)) // 5
+    changed = list(table.rows)
+    for r, step in ((one, amount), (other, -amount)):
+        cells = list(changed[r].cells)
+        cells[at] = replace(cells[at], value=cells[at].value + step)
+        changed[r] = replace(changed[r], cells=tuple(cells))
+    return document.with_table(index, replace(table, rows=tuple(changed)))
 
 
 def _rows_of(document: Release, draw: random.Random) -> tuple[int, Table, list[int]]:
@@ -479,11 +572,16 @@ LAYOUTS: tuple[Change, ...] = (
     tables_reordered,
     unit_words,
     label_dots,
+    marks_anywhere,
+    marks_in_heads,
+    hong_kong_dollars,
+    a_table_printed_twice,
 )
 DAMAGES: tuple[Change, ...] = (
     a_digit_changed,
     a_sign_changed,
     two_digits_exchanged,
+    two_cells_compensate,
     a_cell_dropped,
     a_cell_doubled,
     a_row_dropped,
@@ -605,11 +703,51 @@ def test_one_character_changed_anywhere_in_a_table(count: int) -> None:
         text = FORMS[form](document, Style()).decode()
         # After the title and the paragraphs: a wrong rate or date there is another matter.
         at = draw.randrange(text.index("SUMMARY FINANCIAL"), len(text))
-        new = draw.choice(["", draw.choice("0123456789"), draw.choice("(),.%- \u2014")])
+        new = draw.choice(["", draw.choice("0123456789"), draw.choice("(),.%- \u2014OlSB")])
         text = text[:at] + new + text[at + draw.choice([0, 1]) :]
         never_wrong("one_character", document, text.encode(), form)
 
     check()
+
+
+PAGES = (
+    "\n \n {page}   \n",
+    "\n{page}\n",
+    " {page} ",
+    "\n \n {page}   \nALIBABA GROUP HOLDING LIMITED  ",
+    "\f",
+)
+
+
+@pytest.mark.parametrize("count", [A_FEW, pytest.param(MANY, marks=pytest.mark.long)])
+def test_a_page_ends_within_a_table(count: int) -> None:
+    """The page's number, and at times the issuer's name, stand between two rows of a text."""
+
+    @counted(count)
+    @given(names, seeds, st.sampled_from(PAGES))
+    def check(name: str, seed: int, page: str) -> None:
+        document, draw = _release(name), random.Random(seed)
+        lines = to_text(document, Style(line_per_row=True)).decode().split("\n")
+        for _ in range(3):
+            at = draw.randrange(5, len(lines))
+            lines[at] = page.format(page=draw.randrange(1, 60)) + lines[at]
+        never_wrong("page_ends", document, "\n".join(lines).encode(), "txt")
+
+    check()
+
+
+@pytest.mark.parametrize("divisor", [1000, 4000, 20_000])
+def test_figures_that_look_like_footnote_marks(divisor: int) -> None:
+    """Segments that lose 2 or earn 3, with marks such as "(2)" among them."""
+    for plan in PLANS:
+        small = written(replace(plan, divisor=divisor))
+        for form, style in (
+            ("html", Style()),
+            ("html", Style(mark="{}")),
+            ("txt", Style()),
+            ("txt", Style(line_per_row=True)),
+        ):
+            never_wrong("small_figures", small, FORMS[form](small, style), form)
 
 
 @pytest.mark.parametrize("count", [A_FEW, pytest.param(MANY, marks=pytest.mark.long)])
