@@ -7,8 +7,9 @@
     ordered_on, source_quality, document_rank, is_latest. Gives one row for each of `keys` and period_end that has
     a base: growth_percent (null over a base of zero or below), document_id, base_document_id.
     `alike`: further columns that the two figures must share, such as the set of segments added up.
+    `alike_across`: columns that figures of two documents must share, such as the lines of the table.
 #}
-{% macro year_on_year(prints, keys, alike=[]) %}
+{% macro year_on_year(prints, keys, alike=[], alike_across=[]) %}
 select
     {%- for key in keys %}
     this_year.{{ key }},
@@ -26,7 +27,12 @@ inner join {{ prints }} as year_before
         {%- endfor %} this_year.fiscal_quarter_index - 4 = year_before.fiscal_quarter_index
 where
     this_year.document_id = year_before.document_id
-    or (this_year.is_latest and year_before.is_latest)
+    or (
+        this_year.is_latest and year_before.is_latest
+        {%- for column in alike_across %}
+        and this_year.{{ column }} = year_before.{{ column }}
+        {%- endfor %}
+    )
 qualify row_number() over (
     partition by
         {%- for key in keys %}

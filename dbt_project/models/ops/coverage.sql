@@ -1,5 +1,5 @@
 with said as (
-    select * from {{ ref('stg_landing__result_assertion') }}
+    select * from {{ ref('result_assertions') }}
     where is_counting
 ),
 

@@ -1,5 +1,5 @@
 with said as (
-    select * from {{ ref('stg_landing__result_assertion') }}
+    select * from {{ ref('result_assertions') }}
 ),
 
 documents as (
@@ -30,6 +30,8 @@ within_a_document as (
         other.value_millions as other_value_millions,
         counting.printed_step_millions,
         other.printed_step_millions as other_printed_step_millions,
+        counting.column_role,
+        other.column_role as other_column_role,
         counting.source_url,
         other.source_url as other_source_url,
         case
@@ -95,6 +97,8 @@ between_documents as (
         other.value_millions as other_value_millions,
         counting.printed_step_millions,
         other.printed_step_millions as other_printed_step_millions,
+        counting.column_role,
+        other.column_role as other_column_role,
         counting.source_url,
         other.source_url as other_source_url,
         case
@@ -124,9 +128,16 @@ between_documents as (
 ),
 
 compared as (
-    select * from within_a_document
-    union all
-    select * from between_documents
+    select
+        *,
+        greatest(
+            coalesce(printed_step_millions, 0), coalesce(other_printed_step_millions, 0)
+        ) as coarser_step_millions
+    from (
+        select * from within_a_document
+        union all
+        select * from between_documents
+    ) as pairs
 )
 
 select
@@ -149,7 +160,9 @@ select
     source_url,
     other_source_url
 from compared
--- The same figure printed more coarsely is no disagreement.
+-- The same figure printed more coarsely is no disagreement. Of a difference of two rounded figures
+-- the last digit can be off by one.
 where
     2 * abs(value_millions - other_value_millions)
-    > greatest(coalesce(printed_step_millions, 0), coalesce(other_printed_step_millions, 0))
+    > coarser_step_millions
+    * case when 'derived' in (column_role, other_column_role) then 3 else 1 end

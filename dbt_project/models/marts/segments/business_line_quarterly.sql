@@ -7,7 +7,8 @@ growth as (
     {{ year_on_year(
         'prints',
         ['company_key', 'structure', 'business_line', 'from_sublines', 'metric'],
-        alike=['segment_keys']
+        alike=['segment_keys'],
+        alike_across=['table_keys']
     ) }}
 ),
 
