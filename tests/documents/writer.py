@@ -579,7 +579,7 @@ class Writer:
         # figure of the year before.
         required = key != UNNAMED and (whole or value is not None)
         if metric == "operating_income":
-            required = key is None
+            required = key is None and period.months == 3
         fact = Fact(key, metric, period, required)
         self.truth[fact] = value or 0
         mark = mark or self.plan.marked.get((f"{metric}.{key}", period.months), "")
