@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from orchestration import calendars, live, partitions
+from orchestration import calendars, partitions, sec
 from orchestration.extract.edgar import MissingContact
 from orchestration.jobs import BY_NAME, EVERYTHING_JOB, LIVE_JOBS
 from orchestration.loading import Loader
@@ -134,7 +134,7 @@ def add_unseen_filings(
     Raises:
         MissingContact: when no contact is set.
     """
-    unseen, lookup = live.unseen_filings(Loader(warehouse_home()), patience or settings())
+    unseen, lookup = sec.unseen_filings(Loader(warehouse_home()), patience or settings())
     filings = sorted(
         (filing for of_company in unseen.values() for filing in of_company),
         key=lambda filing: (filing.filed_on, filing.accession),

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration import live, partitions
+from orchestration import live, partitions, sec
 from orchestration.assets.checks import guard_check_results, guard_check_specs
 from orchestration.assets.metadata import batch_metadata
 from orchestration.contracts import Contract, contract_for
@@ -118,7 +118,7 @@ edgar = _live_asset(
     "edgar",
     ["document", "company_result", "kpi"],
     partitions.FILINGS,
-    lambda loader, keys: live.update_edgar(loader, settings(), keys),
+    lambda loader, keys: sec.update_edgar(loader, settings(), keys),
 )
 
 LIVE = [yahoo, edgar, fred, worldbank, ecb]

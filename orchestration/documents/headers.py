@@ -12,6 +12,7 @@ from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Literal
 
@@ -44,6 +45,7 @@ _PERCENTAGES = (
 _CURRENCIES = {"RMB": "CNY", "CNY": "CNY", "US$": "USD", "HK$": "HKD"}
 _YEAR_AT_END = re.compile(r"2\s?0\s?\d\s?\d$")
 _UNITS = {"thousand": "thousand", "million": "million", "billion": "billion"}
+SCALES = {"thousand": Decimal("0.001"), "million": Decimal(1), "billion": Decimal(1000)}
 _NOISE = ("Unaudited", "Audited", "Restated", "As restated", "For the", "Notes", "Note")
 #: What may stand between two pieces of one head: marks and notes, no words and no figures.
 _BETWEEN = re.compile(
@@ -89,6 +91,11 @@ class Head:
     end: int
 
     @property
+    def scale(self) -> Decimal:
+        """Millions to one of its unit."""
+        return SCALES[self.unit]
+
+    @property
     def segments_are_columns(self) -> bool:
         """Whether its columns are headed by segments."""
         return any(slot.column for slot in self.slots)
@@ -114,9 +121,16 @@ def find_heads(text: str, vocabulary: Vocabulary) -> tuple[list[Head], list[int]
         head = _head(run, own, vocabulary) if len(run) > 1 else None
         if head is not None:
             heads.append(head)
-        elif sum(p.kind in ("period", "quarter", "unit", "date") for p in run) > 1:
+        elif _may_head_a_table(run):
             ends.append(run[0].start)
     return heads, ends
+
+
+def _may_head_a_table(run: Sequence[_Piece]) -> bool:
+    kinds = [piece.kind for piece in run]
+    named = sum(kind in ("period", "quarter", "unit", "date") for kind in kinds)
+    # "Year-over-year change" above the names of segments heads percentages.
+    return named > 1 or ("percent" in kinds and kinds.count("label") > 1)
 
 
 def _runs(text: str, vocabulary: Vocabulary) -> Iterator[list[_Piece]]:

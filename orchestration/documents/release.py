@@ -17,7 +17,7 @@ from decimal import Decimal
 
 from orchestration.documents import tables as tables_of
 from orchestration.documents.alignment import Amounts, Cell
-from orchestration.documents.headers import Period, Slot, find_heads
+from orchestration.documents.headers import SCALES, Period, Slot, find_heads
 from orchestration.documents.reading import Check, DocumentRefused, Figure, Reading
 from orchestration.documents.tables import Block, Line, Row, Table, find_blocks, solutions
 from orchestration.documents.text import NOTE_END, NOTE_START, Text, extract
@@ -33,24 +33,29 @@ _LONGEST_AFTER_PERIOD = timedelta(days=125)
 _RATE = re.compile(
     r"RMB ?(\d{1,2} ?\. ?\d(?: ?\d){2,5})(?: ?\d)? ?(?:to|=|per) ?US ?\$ ?1(?![\d,])"
 )
-_DAY = re.compile(
-    r"\b(?:([A-Z][a-z]{2,8})\.? (\d{1,2}) ?,? (\d ?\d ?\d ?\d)"
-    r"|(\d{1,2}) ([A-Z][a-z]{2,8}),? (\d{4}))"
-)
+#: Characters in which a release says what it is of and when it came out.
+_OPENING = 8_000
+_DATE = r"(?:[A-Z][a-z]{2,8}\.? \d{1,2} ?,? 2 ?0 ?\d ?\d|\d{1,2} [A-Z][a-z]{2,8},? 2 ?0 ?\d ?\d)"
+_DAY = re.compile(rf"\b{_DATE}(?!\d)")
+_SIGNED = re.compile(rf"\b[A-Z][a-z]+(?: [A-Z][a-z]+)?, +({_DATE})(?!\d)")
+_ENDED = re.compile(rf"\b(?:quarter|months|year)\s+ended\s+({_DATE})(?!\d)")
 _TITLE = re.compile(r"[A-Z][^\n.]{2,60}? (?:Announces|Reports|Announce)\b[^\n.]{3,120}?\bResults")
+
+
+class NothingPrinted(DocumentRefused):
+    """A document without a table of figures, as an invitation to a call is."""
 
 
 @dataclass(frozen=True)
 class _Read:
-    """A cell read: of a segment under a heading, or of the company (``words`` is ``None``)."""
+    """A cell of a table: of a segment, or of the company where ``label_printed`` is ``None``."""
 
+    table: Table
     metric: str
     period: Period
     cell: Cell
-    words: str | None
     label_printed: str | None
     locator: str
-    unit: str
 
 
 @dataclass
@@ -85,8 +90,10 @@ def read_release(content: bytes, name: str, company_key: str, registry: Registry
     tables = tables_of.read_tables(joined, tokens, heads, ends, vocabulary)
     period_ends = {s.period.end for t in tables for s in t.head.slots if s.period is not None}
     if not period_ends:
-        raise DocumentRefused(f"{name}: no table of figures with a head that can be read")
-    release = _Release(name, text, joined, vocabulary, tables, max(period_ends), _rates(joined))
+        raise NothingPrinted(f"{name}: no table of figures with a head that can be read")
+    period_end = max(period_ends)
+    _refuse_other_period(joined, name, period_end)
+    release = _Release(name, text, joined, vocabulary, tables, period_end, _rates(joined))
     _collect_totals(release)
     for table in tables:
         if table.head.segments_are_columns:
@@ -114,6 +121,23 @@ def read_release(content: bytes, name: str, company_key: str, registry: Registry
     )
 
 
+def _refuse_other_period(text: str, name: str, period_end: date) -> None:
+    """Refuse a document whose first words speak of another period than its tables.
+
+    Raises:
+        DocumentRefused: naming both.
+    """
+    named = {
+        day
+        for match in _ENDED.finditer(text[:_OPENING])
+        if (day := _parsed_day(match[1])) is not None
+    }
+    if named and max(named) != period_end:
+        raise DocumentRefused(
+            f"{name}: its words are of the period ended {max(named)}, its tables go to {period_end}"
+        )
+
+
 def _rates(text: str) -> tuple[Decimal, ...]:
     return tuple(sorted({Decimal(m[1].replace(" ", "")) for m in _RATE.finditer(text)}))
 
@@ -124,15 +148,29 @@ def _title(text: str, name: str) -> str:
 
 
 def _reported_on(text: str, period_end: date) -> date | None:
-    for match in _DAY.finditer(text[:8000]):
-        month, day, year = (match[1], match[2], match[3]) if match[1] else match.group(5, 4, 6)
-        try:
-            found = datetime.strptime(f"{month[:3]} {day} {year.replace(' ', '')}", "%b %d %Y")
-        except ValueError:
-            continue
-        if period_end < found.date() <= period_end + _LONGEST_AFTER_PERIOD:
-            return found.date()
+    for match in _DAY.finditer(text[:_OPENING]):
+        found = _parsed_day(match[0])
+        if found and period_end < found <= period_end + _LONGEST_AFTER_PERIOD:
+            return found
+    # Announcements of the Hong Kong exchange are dated under their signature.
+    for match in reversed(list(_SIGNED.finditer(text))):
+        found = _parsed_day(match[1])
+        if found and period_end < found <= period_end + _LONGEST_AFTER_PERIOD:
+            return found
     return None
+
+
+def _parsed_day(words: str) -> date | None:
+    """Return "June 30, 2016" or "30 June 2016" as a date; ``None`` when it is none."""
+    month = re.search("[A-Za-z]{3,}", words)
+    numbers = re.sub(r"(?<=\d) (?=\d)", "", words)
+    year, day = re.search(r"\d{4}", numbers), re.search(r"(?<!\d)\d{1,2}(?!\d)", numbers)
+    if not month or not year or not day:
+        return None
+    try:
+        return datetime.strptime(f"{month[0][:3]} {day[0]} {year[0]}", "%b %d %Y").date()
+    except ValueError:
+        return None
 
 
 # Consolidated figures
@@ -161,15 +199,16 @@ def _collect_totals(release: _Release) -> None:
 def _note_total(
     release: _Release, table: Table, metric: str, period: Period, cell: Cell, row: Row, place: int
 ) -> None:
-    read = _Read(metric, period, cell, None, None, _locator(release, table, row, place),
-                 table.head.unit)  # fmt: skip
+    read = _Read(table, metric, period, cell, None, _locator(release, table, row, place))
     release.totals.setdefault((metric, period), {}).setdefault(cell.value, read)
 
 
 def _add_company_figures(release: _Release) -> None:
     for (metric, period), values in release.totals.items():
-        verified = release.figures.get((None, metric, period))
-        if verified is not None:
+        if (None, metric, period) in release.figures:
+            # Whatever contradicts a figure that tables add up to makes the document unsafe.
+            for read in values.values():
+                _add(release, None, read)
             continue
         if len(values) > 1:
             shown = ", ".join(f"{value:,}" for value in values)
@@ -350,7 +389,7 @@ def _dollar_pairs(release: _Release, slots: Sequence[Slot]) -> list[tuple[int, i
 
 def _converts(release: _Release, own: Cell, dollars: Cell) -> bool:
     """Whether an amount in US$ is the other at a stated rate, both as rounded."""
-    step = Decimal(1).scaleb(-dollars.decimals)
+    step = dollars.step
     return not release.rates or any(
         abs(own.value / rate - dollars.value) <= step + step / 2 + abs(dollars.value) / 20_000
         for rate in release.rates
@@ -409,16 +448,11 @@ def _accept(
     if block.total is not None:
         for place, slot in own:
             assert slot.period is not None
-            cell = Cell(total[place], _decimals(cells, place), "")
-            read = _Read(metric, slot.period, cell, None, None,
-                         _locator(release, block.table, block.total, place),
-                         block.table.head.unit)  # fmt: skip
+            cell = Cell(total[place], max(amounts[place].step for amounts in cells), "")
+            where = _locator(release, block.table, block.total, place)
+            read = _Read(block.table, metric, slot.period, cell, None, where)
             _add(release, None, read)
     _accept_sublines(release, block, metric, structure, by_key, kept)
-
-
-def _decimals(cells: Sequence[Amounts], place: int) -> int:
-    return max(amounts[place].decimals for amounts in cells)
 
 
 def _accept_sublines(
@@ -481,14 +515,15 @@ def _explain(
     parts = [line for line in block.lines if _is_part_of_sum(release.vocabulary, wanted[0], line)]
     place, slot = own[-1]
     assert slot.period is not None
+    scale = block.table.head.scale
     sums = sum(
         (kept[id(line)].ways[0][0][place].value for line in parts if kept[id(line)].ways),
         Decimal(0),
     )
     raise DocumentRefused(
         f"{release.name}: table {block.table.number}: the rows of {metric} for the "
-        f"{slot.period.type} to {slot.period.end} add up to {sums:,}, its total is "
-        f"{total[place]:,} {block.table.head.unit}"
+        f"{slot.period.type} to {slot.period.end} add up to {sums / scale:,}, its total is "
+        f"{total[place] / scale:,} {block.table.head.unit}"
     )
 
 
@@ -586,8 +621,7 @@ def _read_row_of_columns(
             for s in sorted(
                 release.vocabulary.structures, key=lambda s: not _is_in_force(s, release.period_end)
             )
-            if metric in s.adds_up_to
-            and all(_of_column(release, s, slot) is not None for _, slot in segments)
+            if all(_of_column(release, s, slot) is not None for _, slot in segments)
         ),
         None,
     )
@@ -607,21 +641,21 @@ def _read_row_of_columns(
         if totals and ways and len(found) == 0:
             sums = sum(ways[0][0][place].value for place, _ in segments)
             release.remarks.append(
-                f"table {table.number}: row {row.label.printed!r} adds up to {sums:,}, its total "
-                f"is {ways[0][0][totals[0]].text}; left out"
+                f"table {table.number}: row {row.label.printed!r} adds up to "
+                f"{sums / table.head.scale:,}, its total is {ways[0][0][totals[0]].text}; left out"
             )
         return
     cells = next(iter(found.values()))
-    for place, slot in segments:
+    for place, slot in segments if metric in structure.adds_up_to else ():
         segment = _of_column(release, structure, slot)
         assert segment is not None
-        read = _Read(metric, period, cells[place], None, slot.column_words,
-                     _locator(release, table, row, place), table.head.unit)  # fmt: skip
+        read = _Read(table, metric, period, cells[place], slot.column_words,
+                     _locator(release, table, row, place))  # fmt: skip
         _add(release, segment, read)
     release.counts["rows add up to the consolidated figure"] += 1
     if totals:
-        read = _Read(metric, period, cells[totals[0]], None, None,
-                     _locator(release, table, row, totals[0]), table.head.unit)  # fmt: skip
+        read = _Read(table, metric, period, cells[totals[0]], None,
+                     _locator(release, table, row, totals[0]))  # fmt: skip
         _add(release, None, read)
 
 
@@ -644,13 +678,14 @@ def _add_row(
 ) -> None:
     for place, slot in own:
         assert slot.period is not None
-        read = _Read(metric, slot.period, amounts[place], None, _printed(row),
-                     _locator(release, table, row, place), table.head.unit)  # fmt: skip
+        read = _Read(table, metric, slot.period, amounts[place], _printed(row),
+                     _locator(release, table, row, place))  # fmt: skip
         _add(release, segment, read)
 
 
 def _add(release: _Release, segment: Segment | None, read: _Read) -> None:
     key = (segment.segment_key if segment else None, read.metric, read.period)
+    head = read.table.head
     figure = Figure(
         key[0],
         read.label_printed,
@@ -658,19 +693,20 @@ def _add(release: _Release, segment: Segment | None, read: _Read) -> None:
         read.period.start,
         read.period.end,
         read.period.type,
-        read.cell.value,
-        read.unit,
+        read.cell.value / head.scale,
+        head.unit,
         release.vocabulary.company.reporting_currency,
         "current" if read.period.end == release.period_end else "prior_year",
-        Decimal(1).scaleb(-read.cell.decimals),
+        read.cell.step / head.scale,
         read.locator,
     )
     earlier = release.figures.setdefault(key, figure)
-    if (earlier.value, earlier.unit) != (figure.value, figure.unit):
+    if earlier.value * SCALES[earlier.unit] != read.cell.value:
         raise DocumentRefused(
             f"{release.name}: {key[0] or release.vocabulary.company.company_key} {read.metric} of "
             f"the {read.period.type} to {read.period.end} is printed twice: {earlier.value:,} "
-            f"({earlier.locator}) and {figure.value:,} ({figure.locator})"
+            f"{earlier.unit} ({earlier.locator}) and {figure.value:,} {figure.unit} "
+            f"({figure.locator})"
         )
 
 

@@ -84,7 +84,8 @@ def read_tables(
     previous_end = 0
     for number, head in enumerate(heads, start=1):
         limit = heads[number].start if number < len(heads) else len(text)
-        limit = min((end for end in ends if head.end <= end < limit), default=limit)
+        next_end = bisect_left(ends, head.end)
+        limit = min([limit, *ends[next_end : next_end + 1]])
         first = _index(starts, head.end)
         rows = tuple(_rows(text, tokens, first, limit, head, vocabulary))
         caption = text[max(previous_end, head.start - 1500) : head.start]
@@ -116,10 +117,15 @@ def _rows(
         run = tokens[run_start:position]
         count += 1
         if tokens[run_start].start < limit:
-            ways = tuple(align(run, amounts, percents))
-            parted = tuple(w for w in align(run, amounts, percents, True) if w not in ways)
-            name = tokens[max(begin - 1, 0) : run_start]
-            yield Row(vocabulary.label(words), ways, parted, tokens[begin].start, _has_bullet(name))
+            ways = tuple(align(run, amounts, percents, head.scale))
+            parted = align(run, amounts, percents, head.scale, is_parted=True)
+            yield Row(
+                vocabulary.label(words),
+                ways,
+                tuple(way for way in parted if way not in ways),
+                tokens[begin].start,
+                _has_bullet(tokens[max(begin - 1, 0) : run_start]),
+            )
 
 
 def _starts_run(tokens: Sequence[Token], position: int, amounts: int) -> bool:

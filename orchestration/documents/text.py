@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import zlib
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,11 @@ from orchestration.documents.reading import DocumentRefused
 
 #: Larger than any release or annual report seen (the largest has 4 MB), small enough to be safe.
 MAX_BYTES = 12_000_000
+#: Words of the largest release take 150,000 characters.
+MAX_CHARACTERS = 2_000_000
+#: One tag, and what a PDF may unpack to.
+MAX_TAG = 100_000
+MAX_UNPACKED = 100_000_000
 MAX_PAGES = 1_000
 MAX_TABLES = 5_000
 MAX_DEPTH = 200
@@ -64,6 +70,10 @@ def extract(content: bytes, name: str) -> Text:
         text = Text(_of_html(content, name))
     else:
         text = _of_pages(_decode(content, name).split("\f"))
+    if len(text.content) > MAX_CHARACTERS:
+        raise DocumentRefused(
+            f"{name}: {len(text.content):,} characters of text; at most {MAX_CHARACTERS:,} are read"
+        )
     if not _LETTERS.search(text.content):
         raise DocumentRefused(f"{name}: has no words; a scan has to be made readable first")
     return text
@@ -108,6 +118,7 @@ def _is_garbage(text: str) -> bool:
 def _of_pdf(content: bytes, name: str) -> Text:
     import pypdfium2
 
+    _refuse_bomb(content, name)
     try:
         document = pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError as error:
@@ -128,13 +139,35 @@ def _of_pdf(content: bytes, name: str) -> Text:
     return _of_pages(pages)
 
 
+def _refuse_bomb(content: bytes, name: str) -> None:
+    """Refuse a PDF whose streams unpack to more than memory should hold.
+
+    Raises:
+        DocumentRefused: when they do.
+    """
+    unpacked = 0
+    for match in re.finditer(rb"stream\r?\n", content):
+        unpacking = zlib.decompressobj()
+        end = content.find(b"endstream", match.end())
+        try:
+            packed = content[match.end() : end]
+            unpacked += len(unpacking.decompress(packed, MAX_UNPACKED - unpacked + 1))
+        except zlib.error:
+            continue  # packed in another way, or not at all
+        if unpacked > MAX_UNPACKED:
+            raise DocumentRefused(f"{name}: unpacks to more than {MAX_UNPACKED:,} bytes")
+
+
 def _of_html(content: bytes, name: str) -> str:
     from lxml import etree, html
 
     if content.lower().count(b"<table") > MAX_TABLES:
         raise DocumentRefused(f"{name}: more than {MAX_TABLES:,} tables")
-    if b"<!ENTITY" in content[:100_000]:
+    if b"<!ENTITY" in content:
         raise DocumentRefused(f"{name}: declares entities, which no release does")
+    tags = re.sub(rb"""["']data:[^"']*["']""", b'""', content)
+    if re.search(rb"<[^<>]{%d}" % MAX_TAG, tags):
+        raise DocumentRefused(f"{name}: a tag of more than {MAX_TAG:,} characters")
     text = _decode(content, name)
     # A declaration of an encoding contradicts text that is decoded already.
     text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
@@ -148,7 +181,12 @@ def _of_html(content: bytes, name: str) -> str:
 
 
 def _walk(root: Any, parts: list[str], name: str) -> None:
-    """Append the text of all elements; a stack instead of recursion bears any depth."""
+    """Append the text of all elements; a stack instead of recursion bears any depth.
+
+    Blocks part lines, but not inside a cell; a cell that holds a table only lays out the page.
+    """
+    layout = _cells_around_tables(root)
+    cells = 0
     stack: list[tuple[Any, int, bool]] = [(root, 0, False)]
     while stack:
         element, depth, is_end = stack.pop()
@@ -159,15 +197,17 @@ def _walk(root: Any, parts: list[str], name: str) -> None:
             continue
         if is_end:
             if tag in ("td", "th"):
+                cells -= element not in layout
                 parts.append("\t")
             elif tag in _BLOCKS:
-                parts.append("\n")
+                parts.append(" " if cells else "\n")
             if element.tail:
                 parts.append(_spaced(element.tail))
             continue
         if depth > MAX_DEPTH:
             raise DocumentRefused(f"{name}: elements nested more than {MAX_DEPTH} deep")
         if tag in ("td", "th"):
+            cells += element not in layout
             whole = " ".join("".join(element.itertext()).split())
             if _GROUPED_CELL.match(whole):
                 parts.append(whole.replace(" ", ","))
@@ -180,11 +220,22 @@ def _walk(root: Any, parts: list[str], name: str) -> None:
                 stack.append((element, depth, True))
                 continue
         elif tag in _BLOCKS:
-            parts.append("\n")
+            parts.append(" " if cells else "\n")
         if element.text:
             parts.append(_spaced(element.text))
         stack.append((element, depth, True))
         stack.extend((child, depth + 1, False) for child in reversed(element))
+
+
+def _cells_around_tables(root: Any) -> set[Any]:
+    found: set[Any] = set()
+    for table in root.iter("table"):
+        for ancestor in table.iterancestors():
+            if ancestor in found:
+                break
+            if ancestor.tag in ("td", "th"):
+                found.add(ancestor)
+    return found
 
 
 def _spaced(text: str) -> str:

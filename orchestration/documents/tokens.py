@@ -85,7 +85,9 @@ class Token:
 
 
 #: "15, 151" is one number, "December 31, 201 8" a day and a year.
-_AFTER_COMMA = re.compile(r"([A-Za-z]*) ?(\b\d{1,3}(?:,\d{3})*), +(\d{3})(?!\d)")
+_AFTER_COMMA = re.compile(
+    r"(?:(?<![A-Za-z])([A-Za-z]{1,10}) ?)?(?<!\d)(\d{1,3}(?:,\d{3})*), +(\d{3})(?!\d)"
+)
 _MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september",
     "october", "november", "december",
@@ -101,7 +103,7 @@ def join_split_digits(text: str) -> str:
 
 
 def _unless_date(match: re.Match[str]) -> str:
-    word = match[1].lower()
+    word = (match[1] or "").lower()
     # The last letters of a month are enough: text layers part words.
     if len(word) > 1 and any(month.endswith(word) for month in _MONTHS):
         return match[0]

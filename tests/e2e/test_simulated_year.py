@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration import live
+from orchestration import live, sec
 from orchestration.extract.transport import forget_hosts
 from orchestration.home import Home
 from orchestration.live import Update
@@ -45,7 +45,7 @@ def update_all(loader: Loader, day: date) -> list[Update]:
         live.update_fred(loader, settings(), series_of("fred"), day),
         live.update_worldbank(loader, settings(), series_of("worldbank")),
         live.update_ecb(loader, settings()),
-        live.update_edgar(loader, settings()),
+        sec.update_edgar(loader, settings()),
     ]
 
 

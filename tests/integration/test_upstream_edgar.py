@@ -19,7 +19,7 @@ import dagster as dg
 import pyarrow.csv as pa_csv
 import pytest
 
-from orchestration import live, schedules
+from orchestration import live, schedules, sec
 from orchestration.contracts import contract_for
 from orchestration.extract import baseline
 from orchestration.extract.edgar import MissingContact
@@ -124,7 +124,7 @@ def landed_before(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A warehouse that has landed what the SEC had at first."""
     home = Home(tmp_path_factory.mktemp("edgar"))
     with _world() as made, warehouse(home):
-        live.update_edgar(Loader(home, today=TODAY), made.settings)
+        sec.update_edgar(Loader(home, today=TODAY), made.settings)
     # Its answers are of another address.
     shutil.rmtree(home.root / "cache")
     return home
@@ -136,7 +136,7 @@ def documents(loader: Loader) -> dict[str, str]:
 
 
 def test_filings_become_documents(world: World, loader: Loader) -> None:
-    assert live.update_edgar(loader, world.settings).failures == []
+    assert sec.update_edgar(loader, world.settings).failures == []
     assert documents(loader) == {
         ANNUAL.accession: "alibaba.20-f.2026-03-31",
         AMENDED.accession: "alibaba.20-f.2026-03-31.a1",
@@ -156,14 +156,14 @@ def test_filings_become_documents(world: World, loader: Loader) -> None:
 def test_the_release_keeps_the_id_of_the_curated_document(world: World, loader: Loader) -> None:
     contract = contract_for("document")
     loader.load(contract, baseline.read("document", contract.batch_schema))
-    live.update_edgar(loader, world.settings)
+    sec.update_edgar(loader, world.settings)
     rows = loader.landing.newest("document").to_pylist()
     same = [row for row in rows if row["document_id"] == "alibaba.results.2026-06-30"]
     assert [(row["source"], row["accession"]) for row in same] == [("edgar", FIRST.accession)]
 
 
 def test_facts_become_results(world: World, loader: Loader) -> None:
-    outcome = live.update_edgar(loader, world.settings)
+    outcome = sec.update_edgar(loader, world.settings)
     rows = {
         (row["metric"], row["currency"], row["period_end"]): row
         for row in loader.landing.newest("company_result").to_pylist()
@@ -184,8 +184,8 @@ def test_facts_become_results(world: World, loader: Loader) -> None:
 
 
 def test_asking_again_lands_nothing_and_is_conditional(world: World, loader: Loader) -> None:
-    live.update_edgar(loader, world.settings)
-    assert live.update_edgar(loader, world.settings).loaded == []
+    sec.update_edgar(loader, world.settings)
+    assert sec.update_edgar(loader, world.settings).loaded == []
     assert world.edgar.not_modified >= 2
 
 
@@ -193,7 +193,7 @@ def test_no_contact_no_request(world: World, loader: Loader) -> None:
     for contact in (None, "", "nobody"):
         bare = world.settings.model_copy(update={"sec_contact": contact})
         with pytest.raises(MissingContact, match="WAREHOUSE_SEC_CONTACT"):
-            live.update_edgar(loader, bare)
+            sec.update_edgar(loader, bare)
     assert world.server.seen == []
 
 
@@ -232,7 +232,7 @@ def test_misbehaviour(landed_before: Home, world: World, home: Home, misbehaviou
         {**TRANSPORT_FAULTS, **edgar.FORMAT_FAULTS}[misbehaviour],
         path=path if misbehaviour != "redirect loop" else "CIK",
     )
-    outcome = live.update_edgar(loader, world.settings)
+    outcome = sec.update_edgar(loader, world.settings)
     quarantined = loader.quarantine.entries()
     landed = sum(loaded.assertion.rows for loaded in outcome.loaded)
     if misbehaviour in MESSAGES:
@@ -258,7 +258,7 @@ def test_misbehaviour(landed_before: Home, world: World, home: Home, misbehaviou
     )
     world.server.behave()
     forget_hosts()
-    live.update_edgar(loader, world.settings)
+    sec.update_edgar(loader, world.settings)
     assert documents(loader)[NEW.accession] == "alibaba.results.2026-09-30"
 
 
@@ -267,14 +267,14 @@ def test_facts_that_do_not_come_leave_the_documents_landed(
     world: World, loader: Loader, fault: str
 ) -> None:
     world.server.misbehave(TRANSPORT_FAULTS[fault], path="companyfacts")
-    outcome = live.update_edgar(loader, world.settings)
+    outcome = sec.update_edgar(loader, world.settings)
     (failure,) = outcome.failures
     assert "companyfacts" in failure
     assert len(documents(loader)) == 4
     assert loader.landing.newest("company_result").num_rows == 0
     world.server.behave()
     forget_hosts()
-    live.update_edgar(loader, world.settings, [ANNUAL.accession])
+    sec.update_edgar(loader, world.settings, [ANNUAL.accession])
     assert loader.landing.newest("company_result").num_rows == 4
 
 
@@ -282,18 +282,18 @@ def test_facts_that_come_later_than_their_filing_are_asked_for_again(
     world: World, loader: Loader
 ) -> None:
     world.edgar.facts[ALIBABA] = {"us-gaap": {"Assets": {"units": {}}}}
-    early = live.update_edgar(loader, world.settings)
+    early = sec.update_edgar(loader, world.settings)
     assert early.failures == []
     assert f"alibaba: facts of {ANNUAL.accession} are not there yet" in early.remarks[0]
     world.edgar.facts[ALIBABA] = revenue()
-    live.update_edgar(loader, world.settings)
+    sec.update_edgar(loader, world.settings)
     assert loader.landing.newest("company_result").num_rows == 4
 
 
 def test_one_filing_does_not_hold_up_the_others(world: World, loader: Loader) -> None:
     folder = SECOND.accession.replace("-", "")
     world.server.misbehave(answers(Reply(b"", 404)), path=folder)
-    outcome = live.update_edgar(loader, world.settings)
+    outcome = sec.update_edgar(loader, world.settings)
     (failure,) = outcome.failures
     assert folder in failure
     assert set(documents(loader)) == {ANNUAL.accession, AMENDED.accession, FIRST.accession}
@@ -301,7 +301,7 @@ def test_one_filing_does_not_hold_up_the_others(world: World, loader: Loader) ->
 
 def test_a_document_that_is_rejected_is_quarantined_alone(world: World, loader: Loader) -> None:
     world.edgar.filings[ALIBABA].insert(0, replace(NEW, filed_on=date(2031, 1, 2)))
-    outcome = live.update_edgar(loader, world.settings)
+    outcome = sec.update_edgar(loader, world.settings)
     assert "reported_on: is not after 2026-11-24: 1 failing rows" in outcome.failures[0]
     assert len(documents(loader)) == 4
     assert [entry.report.rows for entry in loader.quarantine.entries()] == [1]
@@ -311,14 +311,14 @@ def test_a_6k_dated_to_the_end_of_its_month_is_of_the_day_it_was_filed(
     world: World, loader: Loader
 ) -> None:
     world.edgar.filings[ALIBABA][0] = replace(SECOND, report_date=date(2026, 8, 31))
-    assert live.update_edgar(loader, world.settings).failures == []
+    assert sec.update_edgar(loader, world.settings).failures == []
     assert documents(loader)[SECOND.accession] == "alibaba.6-k.2026-08-21"
 
 
 def test_a_value_that_a_document_contradicts_is_counted(world: World, loader: Loader) -> None:
     tagged = world.edgar.facts[ALIBABA]["us-gaap"]["Revenues"]["units"]["CNY"]
     tagged.insert(0, tagged[0] | {"val": 7})
-    outcome = live.update_edgar(loader, world.settings)
+    outcome = sec.update_edgar(loader, world.settings)
     assert "1 of contradicted by a later fact" in outcome.remarks[0]
     assert Decimal(7) not in loader.landing.newest("company_result")["value"].to_pylist()
 
@@ -329,7 +329,7 @@ def test_ids_are_numbered_in_the_order_of_filing_whichever_is_asked_for_first(
     third = edgar.notice("0001104659-26-000103", SECOND.filed_on)
     world.edgar.filings[ALIBABA].insert(0, third)
     for filing in (third, SECOND):
-        assert live.update_edgar(loader, world.settings, [filing.accession]).failures == []
+        assert sec.update_edgar(loader, world.settings, [filing.accession]).failures == []
     ids = documents(loader)
     assert ids[SECOND.accession] == "alibaba.6-k.2026-08-21"
     assert ids[third.accession] == "alibaba.6-k.2026-08-21.2"
@@ -340,7 +340,7 @@ def test_one_company_does_not_hold_up_the_others(world: World, loader: Loader) -
         edgar.annual("0000789019-26-000001", "10-Q", date(2026, 4, 28), date(2026, 3, 31))
     ]
     world.server.misbehave(TRANSPORT_FAULTS["500"], path=f"CIK{ALIBABA:010d}")
-    outcome = live.update_edgar(loader, world.settings)
+    outcome = sec.update_edgar(loader, world.settings)
     assert any(str(ALIBABA) in failure for failure in outcome.failures)
     assert documents(loader)["0000789019-26-000001"] == "microsoft.10-q.2026-03-31"
 
@@ -358,7 +358,7 @@ def test_a_date_that_is_none_names_its_field_and_holds_up_no_other_company(
         return json.dumps(content).encode()
 
     world.server.misbehave(with_body(spoil), path=f"submissions/CIK{ALIBABA:010d}.json")
-    outcome = live.update_edgar(loader, world.settings)
+    outcome = sec.update_edgar(loader, world.settings)
     assert any("filings.recent.reportDate.0: Input should be" in f for f in outcome.failures)
     assert set(documents(loader)) == {"0000789019-26-000001"}
 
@@ -372,7 +372,7 @@ def test_a_fact_that_cannot_be_right_holds_up_its_own_document_alone(
     world.edgar.filings[ALIBABA].append(second_annual)
     tagged = world.edgar.facts[ALIBABA]["us-gaap"]["Revenues"]["units"]["CNY"]
     tagged.append(edgar.fact(second_annual.accession, "2204-04-01", "2205-03-31", 5))
-    (failure,) = live.update_edgar(loader, world.settings).failures
+    (failure,) = sec.update_edgar(loader, world.settings).failures
     assert "period_end: is not after 2026-11-24: 1 failing rows" in failure
     assert loader.landing.newest("company_result").num_rows == 4
     assert [entry.report.rows for entry in loader.quarantine.entries()] == [1]
@@ -463,7 +463,7 @@ def test_real_filings_get_the_ids_of_the_curated_documents(
         if row["company_key"] == company and row["accession"] and row["kind"] != "results"
     }
     since = world.settings.model_copy(update={"filings_since": date(2018, 1, 1)})
-    unseen, _ = live.unseen_filings(loader, since)
+    unseen, _ = sec.unseen_filings(loader, since)
     from orchestration.filings import Publication, document_batch
 
     found = [
@@ -494,7 +494,7 @@ def test_real_facts_of_alphabet_are_the_curated_ones(
         contract = contract_for(dataset)
         loader.load(contract, baseline.read(dataset, contract.batch_schema))
     update = live.Update("edgar")
-    live._land_facts(loader, world.settings, live._sec(world.settings), "alphabet", [], update)
+    sec._land_facts(loader, world.settings, sec._sec(world.settings), "alphabet", [], update)
     assert update.failures == []
     # The curated revenue is of second-hand documents: what counts is the period.
     ours = {
@@ -606,10 +606,10 @@ def test_a_live_run_without_contact_does_without_the_sec_unless_it_is_named(
 def test_a_fact_that_is_tagged_otherwise_later_is_a_new_assertion(
     world: World, loader: Loader
 ) -> None:
-    live.update_edgar(loader, world.settings)
+    sec.update_edgar(loader, world.settings)
     world.edgar.facts[ALIBABA] = revenue(1_023_671_000_000)
     world.edgar.filings[ALIBABA].insert(0, NEW)
-    outcome = live.update_edgar(loader, world.settings)
+    outcome = sec.update_edgar(loader, world.settings)
     assert outcome.failures == []
     values = [
         row["value"]

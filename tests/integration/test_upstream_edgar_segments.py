@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from orchestration import live
+from orchestration import sec
 from orchestration.extract.transport import forget_hosts
 from orchestration.home import Home
 from orchestration.loading import Loader
@@ -116,7 +116,7 @@ def segments(loader: Loader) -> dict[tuple[str, str, str, str], Decimal]:
 
 
 def test_segments_land_with_quarter_and_year_to_date_apart(world: World, loader: Loader) -> None:
-    outcome = live.update_edgar(loader, world.settings)
+    outcome = sec.update_edgar(loader, world.settings)
     assert outcome.failures == []
     found = segments(loader)
     assert found[THIRD_ID, "aws", "revenue", "quarter"] == 30
@@ -137,7 +137,7 @@ def test_segments_land_with_quarter_and_year_to_date_apart(world: World, loader:
 
 
 def test_fourth_quarters_are_the_year_less_nine_months(world: World, loader: Loader) -> None:
-    live.update_edgar(loader, world.settings)
+    sec.update_edgar(loader, world.settings)
     found = segments(loader)
     derived = {key[1:3]: value for key, value in found.items() if key[3] == "derived"}
     assert derived["aws", "revenue"] == 35
@@ -159,7 +159,7 @@ def test_companyfacts_stand_before_the_consolidated_figures_of_the_instance(
     world: World, loader: Loader
 ) -> None:
     world.edgar.facts[AMAZON]["us-gaap"]["Revenues"]["units"]["USD"][0]["val"] = 670_000_001
-    live.update_edgar(loader, world.settings)
+    sec.update_edgar(loader, world.settings)
     rows = {
         row["metric"]: row
         for row in loader.landing.newest("company_result").to_pylist()
@@ -170,16 +170,16 @@ def test_companyfacts_stand_before_the_consolidated_figures_of_the_instance(
 
 
 def test_asking_again_asks_for_no_instance_and_lands_nothing(world: World, loader: Loader) -> None:
-    live.update_edgar(loader, world.settings)
+    sec.update_edgar(loader, world.settings)
     assert world.asked(INSTANCE) == 1
-    assert live.update_edgar(loader, world.settings).loaded == []
+    assert sec.update_edgar(loader, world.settings).loaded == []
     assert world.asked(INSTANCE) == 1
 
 
 def test_without_an_instance_the_inline_document_is_read(world: World, loader: Loader) -> None:
     inline = _as_inline(ANNUAL.instance)
     world.edgar.filings[AMAZON] = [replace(ANNUAL, instance="", exhibits={"10-K": inline}), THIRD]
-    assert live.update_edgar(loader, world.settings).failures == []
+    assert sec.update_edgar(loader, world.settings).failures == []
     assert segments(loader)[ANNUAL_ID, "aws", "revenue", "year"] == 120
     assert world.asked(INSTANCE) == 1
 
@@ -187,7 +187,7 @@ def test_without_an_instance_the_inline_document_is_read(world: World, loader: L
 def test_an_instance_filed_beside_the_report_is_read(world: World, loader: Loader) -> None:
     exhibits = {**ANNUAL.exhibits, "EX-101.INS": ANNUAL.instance}
     world.edgar.filings[AMAZON][0] = replace(ANNUAL, instance="", exhibits=exhibits)
-    assert live.update_edgar(loader, world.settings).failures == []
+    assert sec.update_edgar(loader, world.settings).failures == []
     assert segments(loader)[ANNUAL_ID, "aws", "revenue", "year"] == 120
 
 
@@ -214,7 +214,7 @@ def test_an_unknown_member_is_a_failure_of_its_own_and_asked_again_when_known(
     new = Tagged("Revenues", "amzn:SpaceSegmentMember", *YEAR, 1)
     unknown = edgar.instance(AMAZON, "10-K", date(2025, 12, 31), [*tagged(YEAR), new])
     world.edgar.filings[AMAZON][0] = replace(ANNUAL, instance=unknown)
-    (failure,) = live.update_edgar(loader, world.settings).failures
+    (failure,) = sec.update_edgar(loader, world.settings).failures
     assert "the member amzn:SpaceSegmentMember" in failure
     assert "add to xbrl_members.csv `amazon," in failure
     assert {key[0] for key in segments(loader)} == {THIRD_ID}
@@ -223,13 +223,13 @@ def test_an_unknown_member_is_a_failure_of_its_own_and_asked_again_when_known(
         row["document_id"] == ANNUAL_ID
         for row in loader.landing.newest("company_result").to_pylist()
     )
-    again = live.update_edgar(loader, world.settings)
+    again = sec.update_edgar(loader, world.settings)
     assert again.failures == []
     assert any("amzn:SpaceSegmentMember" in remark for remark in again.remarks)
     assert world.asked(INSTANCE) == 1
     world.edgar.filings[AMAZON][0] = ANNUAL
-    monkeypatch.setattr(live, "reader_fingerprint", lambda: "the line was added")
-    assert live.update_edgar(loader, world.settings).failures == []
+    monkeypatch.setattr(sec, "reader_fingerprint", lambda: "the line was added")
+    assert sec.update_edgar(loader, world.settings).failures == []
     assert segments(loader)[ANNUAL_ID, "aws", "revenue", "year"] == 120
 
 
@@ -238,23 +238,23 @@ def test_an_instance_that_does_not_come_holds_up_nothing_else(
     world: World, loader: Loader, fault: str
 ) -> None:
     world.server.misbehave(TRANSPORT_FAULTS[fault], path=INSTANCE)
-    outcome = live.update_edgar(loader, world.settings)
+    outcome = sec.update_edgar(loader, world.settings)
     assert len(outcome.failures) == 1
     assert {key[0] for key in segments(loader)} == {THIRD_ID}
     world.server.behave()
     forget_hosts()
-    assert live.update_edgar(loader, world.settings).failures == []
+    assert sec.update_edgar(loader, world.settings).failures == []
     assert segments(loader)[ANNUAL_ID, "aws", "revenue", "year"] == 120
 
 
 def test_segments_that_do_not_add_up_are_quarantined_alone(world: World, loader: Loader) -> None:
     wrong = edgar.instance(AMAZON, "10-K", date(2025, 12, 31), tagged(YEAR, wrong_by=9))
     world.edgar.filings[AMAZON][0] = replace(ANNUAL, instance=wrong)
-    outcome = live.update_edgar(loader, world.settings)
+    outcome = sec.update_edgar(loader, world.settings)
     assert any("rows add up to" in failure for failure in outcome.failures)
     assert {key[0] for key in segments(loader)} == {THIRD_ID}
     count = len(loader.quarantine.entries())
-    again = live.update_edgar(loader, world.settings)
+    again = sec.update_edgar(loader, world.settings)
     assert any("rejected by the guard" in remark for remark in again.remarks)
     assert len(loader.quarantine.entries()) == count == 1
 
@@ -262,13 +262,13 @@ def test_segments_that_do_not_add_up_are_quarantined_alone(world: World, loader:
 def test_an_instance_of_another_period_is_refused(world: World, loader: Loader) -> None:
     other = edgar.instance(AMAZON, "10-K", date(2024, 12, 31), tagged(YEAR))
     world.edgar.filings[AMAZON][0] = replace(ANNUAL, instance=other)
-    (failure,) = live.update_edgar(loader, world.settings).failures
+    (failure,) = sec.update_edgar(loader, world.settings).failures
     assert f"{ANNUAL_ID}: 10k_000004_htm.xml says that it is the 10-k of 2024-12-31" in failure
 
 
 def test_a_report_without_facts_is_a_remark(world: World, loader: Loader) -> None:
     world.edgar.filings[AMAZON][0] = replace(ANNUAL, instance="")
-    outcome = live.update_edgar(loader, world.settings)
+    outcome = sec.update_edgar(loader, world.settings)
     assert outcome.failures == []
     assert any(
         remark == f"without figures by segment: {ANNUAL_ID}: 10k_000004.htm has no XBRL in it"
