@@ -10,7 +10,7 @@ import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
@@ -252,3 +252,52 @@ class PrintedName(Entry):
     key: Key | None = None
     printed: Listed
     note: str | None = None
+
+
+_BRACED = re.compile(r"\{([^{}]*)\}")
+_AMOUNTS = frozenset(("amount", "outflow"))
+_COUNTS = frozenset(("count", "ordinal", "percent", "floor"))
+_TIMES = frozenset(("period", "date"))
+
+
+class StatedFigure(Entry):
+    """A sentence of an issuer's releases that states a figure. Key: all but currency and note.
+
+    ``template`` is the sentence's own words, in lower or upper case; the text layer may have
+    parted their letters, and footnote marks may stand between them. In it
+
+    - ``{a|b}`` stands for either wording, ``{a|}`` for words that may be left out,
+    - ``...`` for up to 160 characters of the same sentence without an amount or a comparison,
+    - ``{amount}`` for currency, number and thousand, million or billion ("approximately" may
+      stand before), ``{outflow}`` for the same where the words make it negative (a loss),
+    - ``{count}`` for a number of millions or billions, kept in millions,
+    - ``{ordinal}`` for "sixth" or "6th", ``{percent}`` for a percentage, ``{floor}`` for the
+      number after "more than" or "over",
+    - ``{period}`` for a period ("the quarter ended June 30, 2024"), ``{date}`` for a date on or
+      after the period's end, which an indicator is then as of.
+
+    One of amount and outflow (metrics) or of the counts (indicators) stands in it, once.
+    ``currency``: amounts in another are passed over; empty: as printed.
+    """
+
+    company_key: Key
+    measure: Literal["metric", "kpi"]
+    key: Key
+    template: Text
+    currency: Currency | None = None
+    note: str | None = None
+
+    @model_validator(mode="after")
+    def _holds_one_figure(self) -> StatedFigure:
+        braced = _BRACED.findall(self.template)
+        names = [name for name in braced if "|" not in name]
+        if re.search(r"[{}]", _BRACED.sub("", self.template)):
+            raise ValueError("a brace of template is not closed, or inside another")
+        unknown = set(names) - _AMOUNTS - _COUNTS - _TIMES
+        if unknown:
+            raise ValueError(f"template: {{{min(unknown)}}} is not known")
+        wanted = _AMOUNTS if self.measure == "metric" else _COUNTS
+        figures = [name for name in names if name not in _TIMES]
+        if len(figures) != 1 or figures[0] not in wanted or len(set(names)) != len(names):
+            raise ValueError(f"template must hold one of {', '.join(sorted(wanted))}, once")
+        return self

@@ -26,6 +26,7 @@ from orchestration.registry.entries import (
     PrintedName,
     Security,
     Segment,
+    StatedFigure,
     Structure,
     XbrlConcept,
     XbrlMember,
@@ -51,6 +52,7 @@ FILES: dict[str, tuple[type[Entry], tuple[str, ...]]] = {
     "claims": (Claim, ("claim_id",)),
     "freshness_limits": (FreshnessLimit, ("dataset",)),
     "printed_names": (PrintedName, ("company_key", "role", "key")),
+    "stated_figures": (StatedFigure, ("company_key", "measure", "key", "template")),
 }
 
 E_ = TypeVar("E_", bound=Entry)
@@ -208,6 +210,7 @@ _REFERENCES: dict[tuple[str, str], tuple[str, str]] = {
     ("comparisons", "company_key"): ("companies", "company_key"),
     ("printed_names", "company_key"): ("companies", "company_key"),
     ("printed_names", "key"): ("metrics", "metric"),
+    ("stated_figures", "company_key"): ("companies", "company_key"),
     ("xbrl_concepts", "except_company_keys"): ("companies", "company_key"),
     ("xbrl_members", "company_key"): ("companies", "company_key"),
     ("xbrl_members", "segment_key"): ("segments", "segment_key"),
@@ -305,15 +308,15 @@ def _live_series_half_given(lines: _Lines) -> Iterator[str]:
             yield line.problem("official_yoy_series", "must be given for an official series only")
 
 
-def _concepts_of_nothing(lines: _Lines) -> Iterator[str]:
+def _measures_of_nothing(lines: _Lines) -> Iterator[str]:
     known = {
         "metric": {cast("MetricEntry", line.entry).metric for line in lines["metrics"]},
         "kpi": {cast("Kpi", line.entry).kpi for line in lines["kpis"]},
     }
-    for line in lines["xbrl_concepts"]:
-        concept = cast("XbrlConcept", line.entry)
-        if concept.key not in known[concept.measure]:
-            yield line.problem("key", f"is not in {concept.measure}s.csv")
+    for line in (*lines["xbrl_concepts"], *lines["stated_figures"]):
+        entry = cast("XbrlConcept | StatedFigure", line.entry)
+        if entry.key not in known[entry.measure]:
+            yield line.problem("key", f"is not in {entry.measure}s.csv")
 
 
 def _members_of_nothing(lines: _Lines) -> Iterator[str]:
@@ -349,7 +352,7 @@ _CHECKS: tuple[Callable[[_Lines], Iterator[str]], ...] = (
     _overlapping_structures,
     _comparisons_of_other_segments,
     _live_series_half_given,
-    _concepts_of_nothing,
+    _measures_of_nothing,
     _members_of_nothing,
     _limits_out_of_order,
 )
