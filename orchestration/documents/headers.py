@@ -71,12 +71,14 @@ class Period:
 class Slot:
     """A column of figures: an amount of a period in a currency, or a percentage.
 
-    ``column`` names the segment or total that heads it, where segments are columns.
+    ``is_growth``: a percentage that says the growth over the year before. ``column`` names the
+    segment or total that heads it, where segments are columns.
     """
 
     kind: Literal["amount", "percent"]
     period: Period | None = None
     currency: str | None = None
+    is_growth: bool = False
     column: Name | None = None
     column_words: str | None = None
 
@@ -94,6 +96,13 @@ class Head:
     def scale(self) -> Decimal:
         """Millions to one of its unit."""
         return SCALES[self.unit]
+
+    @property
+    def growth(self) -> int | None:
+        """Place of the growth over the year before among the percentages, if there is one."""
+        percents = [slot for slot in self.slots if slot.kind == "percent"]
+        places = [place for place, slot in enumerate(percents) if slot.is_growth]
+        return places[0] if len(places) == 1 else None
 
     @property
     def segments_are_columns(self) -> bool:
@@ -152,8 +161,37 @@ def _pieces(text: str, vocabulary: Vocabulary) -> Iterator[_Piece]:
         if name.role in ("segment", "total")
     }
     pattern = _pattern(tuple(sorted(labels, key=len, reverse=True)))
-    for match in pattern.finditer(text):
-        yield _Piece(str(match.lastgroup), match[0], match.start(), match.end())
+    for start, end in _windows(text):
+        for match in pattern.finditer(text, start, end):
+            yield _Piece(str(match.lastgroup), match[0], match.start(), match.end())
+
+
+#: Letters that no head is without: of a period or a unit.
+_ANCHORS = ("monthsended", "quarterended", "yearended", "inthousand", "inmillion", "inbillion")
+_QUARTER = re.compile(r"\b[1-4]Q ?20\d\d")
+#: Characters before and after an anchor that a head may take.
+_BEFORE, _AFTER = 600, 1_200
+
+
+def _windows(text: str) -> list[tuple[int, int]]:
+    """Return the stretches of text that may hold a head: looking for one everywhere takes long."""
+    # Looked for in letters alone: text layers part words.
+    places = [place for place, letter in enumerate(text) if letter.isalpha()]
+    within = "".join(map(text.__getitem__, places)).lower()
+    found = {match.start() for match in _QUARTER.finditer(text)}
+    for anchor in _ANCHORS:
+        position = within.find(anchor)
+        while position >= 0:
+            found.add(places[position])
+            position = within.find(anchor, position + 1)
+    windows: list[tuple[int, int]] = []
+    for anchor_at in sorted(found):
+        start, end = max(anchor_at - _BEFORE, 0), min(anchor_at + _AFTER, len(text))
+        if windows and start <= windows[-1][1]:
+            windows[-1] = (windows[-1][0], end)
+        else:
+            windows.append((start, end))
+    return windows
 
 
 @lru_cache(maxsize=32)
@@ -312,7 +350,7 @@ def _period_slots(run: Sequence[_Piece], periods: list[Period], currency: str) -
     amounts = [p for p in columns if p.kind != "percent"]
     if not amounts:
         # Dates alone head the columns; percentages may follow them.
-        percents = [Slot("percent") for _ in columns]
+        percents = [_percent(piece) for piece in columns]
         return (*(Slot("amount", period, currency) for period in periods), *percents)
     codes = [_currency(p.text) or currency for p in amounts]
     own = sum(code == currency for code in codes)
@@ -326,11 +364,16 @@ def _period_slots(run: Sequence[_Piece], periods: list[Period], currency: str) -
     slots, position = [], 0
     for piece in columns:
         if piece.kind == "percent":
-            slots.append(Slot("percent"))
+            slots.append(_percent(piece))
         else:
             slots.append(Slot("amount", of_amount[position], codes[position]))
             position += 1
     return tuple(slots)
+
+
+def _percent(piece: _Piece) -> Slot:
+    words = letters(piece.text)
+    return Slot("percent", is_growth="change" in words or words == "yoy")
 
 
 def _label_slots(
@@ -359,7 +402,8 @@ def _label_slots(
         column += code == currency
         words = labels[column].text
         period = periods[column // each] if periods else None
-        slots.append(Slot("amount", period, code, _name(words, vocabulary), words))
+        name = _name(words, vocabulary)
+        slots.append(Slot("amount", period, code, column=name, column_words=words))
     return tuple(slots)
 
 

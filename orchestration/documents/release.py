@@ -21,7 +21,7 @@ from orchestration.documents.headers import SCALES, Period, Slot, find_heads
 from orchestration.documents.reading import Check, DocumentRefused, Figure, Reading
 from orchestration.documents.tables import Block, Line, Row, Table, find_blocks, solutions
 from orchestration.documents.text import NOTE_END, NOTE_START, Text, extract
-from orchestration.documents.tokens import join_split_digits, tokenise
+from orchestration.documents.tokens import join_split_digits
 from orchestration.documents.vocabulary import Vocabulary, letters
 from orchestration.registry import Registry
 from orchestration.registry.entries import Segment, Structure
@@ -85,9 +85,8 @@ def read_release(content: bytes, name: str, company_key: str, registry: Registry
     vocabulary = Vocabulary.of(registry, company_key)
     text = extract(content, name)
     joined = join_split_digits(text.content)
-    tokens = tokenise(joined)
     heads, ends = find_heads(joined, vocabulary)
-    tables = tables_of.read_tables(joined, tokens, heads, ends, vocabulary)
+    tables = tables_of.read_tables(joined, heads, ends, vocabulary)
     period_ends = {s.period.end for t in tables for s in t.head.slots if s.period is not None}
     if not period_ends:
         raise NothingPrinted(f"{name}: no table of figures with a head that can be read")
@@ -441,6 +440,7 @@ def _accept(
         segment = _segment(release.vocabulary, structure, line)
         assert segment is not None
         by_key[segment.segment_key] = amounts
+        _refuse_other_growth(release, block.table, line.row, amounts)
         _add_row(release, block.table, line.row, segment, metric, amounts, own)
     release.counts["rows add up to the consolidated figure"] += len(own)
     pairs = _dollar_pairs(release, slots)
@@ -486,13 +486,43 @@ def _accept_sublines(
             found = solutions(whole, wanted, exact, _MAX_COMBINATIONS)
             found = [amounts[: len(rows)] for amounts in found]
         if len(found) != 1:
-            release.remarks.append(
-                f"table {block.table.number}: the parts of {parent} do not add up to it; left out"
+            parts = ", ".join(_printed(row) for row in rows)
+            raise DocumentRefused(
+                f"{release.name}: table {block.table.number}: {parts} do not add up to {parent}: "
+                + " ".join(cell.text for cell in parents[parent])
             )
-            continue
         for (segment, line), amounts in zip(children, found[0], strict=True):
+            _refuse_other_growth(release, block.table, line.row, amounts)
             _add_row(release, block.table, line.row, segment, metric, amounts, own)
         release.counts["parts add up to their segment"] += len(own)
+
+
+def _refuse_other_growth(release: _Release, table: Table, row: Row, amounts: Amounts) -> None:
+    """Refuse the release if the growth that a row prints is not that of its amounts.
+
+    Raises:
+        DocumentRefused: naming the row, both amounts and both rates.
+    """
+    place = table.head.growth
+    if place is None or place >= len(row.percents) or row.percents[place] is None:
+        return
+    printed = row.percents[place]
+    own = {slot.period: amounts[p].value for p, slot in _own(release, table.head.slots)}
+    now = max((period for period in own if period), key=lambda period: period.end)
+    before = next(
+        (p for p in own if p and p.type == now.type and p.end.year == now.end.year - 1), None
+    )
+    if before is None or not own[before] or printed is None:
+        return
+    # Of a loss that grows some print a rise and some a fall.
+    growth = 100 * (own[now] - own[before]) / abs(own[before])
+    if abs(abs(growth) - abs(printed)) > 1 + abs(growth) / 100:
+        raise DocumentRefused(
+            f"{release.name}: table {table.number}, row {_printed(row)!r}: prints a growth of "
+            f"{printed}%, its amounts {own[before] / table.head.scale:,} and "
+            f"{own[now] / table.head.scale:,} grow by {growth:.1f}%"
+        )
+    release.counts["printed growth is that of the amounts"] += 1
 
 
 def _explain(

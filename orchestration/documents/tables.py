@@ -14,19 +14,21 @@ from decimal import Decimal
 
 from orchestration.documents.alignment import Amounts, align
 from orchestration.documents.headers import Head
-from orchestration.documents.tokens import Token
+from orchestration.documents.tokens import Token, tokenise
 from orchestration.documents.vocabulary import Label, Vocabulary
 
 #: More words than a row's name and its headings have: running text.
 _MAX_WORDS = 40
 #: Figures of a table beyond which something else must have begun.
 _MAX_ROWS = 80
+_MAX_LENGTH = 12_000
 
 
 @dataclass(frozen=True)
 class Row:
     """The name of a row and the ways to read its figures; unnamed rows may follow in a way.
 
+    ``percents`` are its percentages in order, ``None`` for N/A, nothing where that is unclear.
     ``parted_ways`` are those in which a space parts a number; they are asked where no other way
     makes a table add up. ``has_bullet``: a dash stands before its own words, so it is one of a
     list under a heading.
@@ -36,6 +38,7 @@ class Row:
     ways: tuple[tuple[Amounts, ...], ...]
     parted_ways: tuple[tuple[Amounts, ...], ...]
     start: int
+    percents: tuple[Decimal | None, ...] = ()
     has_bullet: bool = False
 
 
@@ -73,37 +76,30 @@ class Block:
 
 def read_tables(
     text: str,
-    tokens: Sequence[Token],
     heads: Sequence[Head],
     ends: Sequence[int],
     vocabulary: Vocabulary,
 ) -> list[Table]:
     """Return the tables under heads, in the order of the text; none goes on beyond an end."""
-    starts = [token.start for token in tokens]
     tables = []
     previous_end = 0
     for number, head in enumerate(heads, start=1):
         limit = heads[number].start if number < len(heads) else len(text)
         next_end = bisect_left(ends, head.end)
         limit = min([limit, *ends[next_end : next_end + 1]])
-        first = _index(starts, head.end)
-        rows = tuple(_rows(text, tokens, first, limit, head, vocabulary))
+        rows = tuple(_rows(text, limit, head, vocabulary))
         caption = text[max(previous_end, head.start - 1500) : head.start]
         tables.append(Table(number, head, rows, caption))
         previous_end = rows[-1].start if rows else head.end
     return tables
 
 
-def _index(starts: list[int], position: int) -> int:
-    return bisect_left(starts, position)
-
-
-def _rows(
-    text: str, tokens: Sequence[Token], first: int, limit: int, head: Head, vocabulary: Vocabulary
-) -> Iterator[Row]:
+def _rows(text: str, limit: int, head: Head, vocabulary: Vocabulary) -> Iterator[Row]:
     amounts = sum(slot.kind == "amount" for slot in head.slots)
     percents = len(head.slots) - amounts
-    position, count = first, 0
+    # The last row may end with a mark that stands where the next head begins.
+    tokens = tokenise(text, head.end, min(limit + 20, head.end + _MAX_LENGTH))
+    position, count = 0, 0
     while position < len(tokens) and tokens[position].start < limit and count < _MAX_ROWS:
         begin = position
         while position < len(tokens) and not _starts_run(tokens, position, amounts):
@@ -124,6 +120,7 @@ def _rows(
                 ways,
                 tuple(way for way in parted if way not in ways),
                 tokens[begin].start,
+                _percents(run, percents),
                 _has_bullet(tokens[max(begin - 1, 0) : run_start]),
             )
 
@@ -144,6 +141,13 @@ def _starts_run(tokens: Sequence[Token], position: int, amounts: int) -> bool:
     for following in itertools.islice(tokens, position, position + amounts):
         dashes += following.kind == "dash"
     return dashes >= max(amounts, 2)
+
+
+def _percents(run: Sequence[Token], percents: int) -> tuple[Decimal | None, ...]:
+    found = [t for t in run if t.is_percent or t.kind == "na"][:percents]
+    if len(found) < percents or any(token.kind == "dash" for token in run):
+        return ()
+    return tuple(token.value for token in found)
 
 
 def _has_bullet(name: Sequence[Token]) -> bool:

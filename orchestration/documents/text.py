@@ -32,7 +32,7 @@ NOTE_START, NOTE_END = "\ue000", "\ue001"
 _SUPERSCRIPTS = re.compile("[⁰¹²³⁴-⁹]+")
 _NO_WIDTH = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
 _GROUP_SPACES = re.compile(r"(?<=\d)[\u00a0\u2007\u2009\u202f'\u2019](?=\d{3}(?!\d))")
-_GROUPED_CELL = re.compile(r"^\(?-?\d{1,3}(?: \d{3})+\)?%?$")
+_GROUPED_CELL = re.compile(r"(?<=[\t\n])[ \n]*(\(?-?\d{1,3}(?: \d{3})+\)?%?)[ \n]*(?=\t)")
 _NOTE = re.compile(r"^[\s(\[]*(?:\d{1,2}|[a-z]|[ivx]{1,4}|[*†‡§#]{1,4})[\s)\].,]*$", re.IGNORECASE)
 _LETTERS = re.compile(r"[A-Za-z]")
 _BLOCKS = frozenset(
@@ -177,7 +177,8 @@ def _of_html(content: bytes, name: str) -> str:
         raise DocumentRefused(f"{name}: is no readable HTML ({error})") from error
     parts: list[str] = []
     _walk(root, parts, name)
-    return normalise("".join(parts))
+    # A cell that holds digits alone holds one number, whatever parts its groups.
+    return normalise(_GROUPED_CELL.sub(lambda cell: cell[1].replace(" ", ","), "".join(parts)))
 
 
 def _walk(root: Any, parts: list[str], name: str) -> None:
@@ -208,11 +209,6 @@ def _walk(root: Any, parts: list[str], name: str) -> None:
             raise DocumentRefused(f"{name}: elements nested more than {MAX_DEPTH} deep")
         if tag in ("td", "th"):
             cells += element not in layout
-            whole = " ".join("".join(element.itertext()).split())
-            if _GROUPED_CELL.match(whole):
-                parts.append(whole.replace(" ", ","))
-                stack.append((element, depth, True))
-                continue
         elif tag == "sup":
             mark = "".join(element.itertext())
             if _NOTE.match(mark):

@@ -110,14 +110,14 @@ def _unless_date(match: re.Match[str]) -> str:
     return re.sub(r", +", ",", match[0])
 
 
-def tokenise(text: str) -> list[Token]:
-    """Return the tokens of a text whose split digits are joined."""
-    return list(_tokens(text))
+def tokenise(text: str, start: int = 0, stop: int | None = None) -> list[Token]:
+    """Return the tokens between two places of a text whose split digits are joined."""
+    return list(_tokens(text, start, len(text) if stop is None else stop))
 
 
-def _tokens(text: str) -> Iterator[Token]:
-    end = 0
-    for match in _TOKEN.finditer(text):
+def _tokens(text: str, start: int, stop: int) -> Iterator[Token]:
+    end = start
+    for match in _TOKEN.finditer(text, start, stop):
         kind, piece = str(match.lastgroup), match[0]
         between = text[end : match.start()]
         gap = next((mark for mark in "\n\t " if mark in between), between[:1])
