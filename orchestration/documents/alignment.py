@@ -8,6 +8,7 @@ sums of the table decide between them, and where they cannot, the table is refus
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -53,6 +54,8 @@ def align(
     would explain.
     """
     run = tuple(t for t in tokens if t.kind != "currency")
+    if is_parted and not _may_be_parted(run):
+        return []
     runs = [run]
     if is_parted and run and run[0].is_bare:
         runs.append(run[1:])
@@ -72,6 +75,13 @@ def align(
         if ways:
             return list(ways)
     return []
+
+
+def _may_be_parted(run: Sequence[Token]) -> bool:
+    return bool(run) and (
+        run[0].is_bare
+        or any(token.is_bare and _goes_on(after) for token, after in itertools.pairwise(run))
+    )
 
 
 @dataclass

@@ -214,15 +214,11 @@ def _pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
         "noise": "|".join(loosely(words) for words in _NOISE),
         "label": "|".join(loosely(label) for label in labels) or r"(?!)",
     }
-    return re.compile(
-        "|".join(
-            f"(?P<{kind}>{words})"
-            if kind in ("unit", "quarter", "year", "currency")
-            else f"(?P<{kind}>(?<![A-Za-z])(?:{words})(?![A-Za-z]))"
-            for kind, words in alternatives.items()
-        ),
-        re.IGNORECASE,
-    )
+    anywhere = ("unit", "quarter", "year", "currency")
+    words = "|".join(f"(?P<{k}>{w})" for k, w in alternatives.items() if k not in anywhere)
+    others = "|".join(f"(?P<{k}>{alternatives[k]})" for k in anywhere)
+    # Asked once, not for each name: whether a word begins here.
+    return re.compile(f"(?<![A-Za-z])(?:{words})(?![A-Za-z])|{others}", re.IGNORECASE)
 
 
 def _head(run: Sequence[_Piece], own: str, vocabulary: Vocabulary) -> Head | None:

@@ -113,11 +113,13 @@ def _rows(text: str, limit: int, head: Head, vocabulary: Vocabulary) -> Iterator
         run = tokens[run_start:position]
         count += 1
         if tokens[run_start].start < limit:
-            ways = tuple(align(run, amounts, percents, head.scale))
-            parted = align(run, amounts, percents, head.scale, is_parted=True)
+            label = vocabulary.label(words)
+            # Rows that nobody knows are many, and their figures are never asked for.
+            ways = align(run, amounts, percents, head.scale) if label.name else []
+            parted = align(run, amounts, percents, head.scale, is_parted=True) if label.name else []
             yield Row(
-                vocabulary.label(words),
-                ways,
+                label,
+                tuple(ways),
                 tuple(way for way in parted if way not in ways),
                 tokens[begin].start,
                 _percents(run, percents),
@@ -130,16 +132,14 @@ def _starts_run(tokens: Sequence[Token], position: int, amounts: int) -> bool:
     token = tokens[position]
     if not token.is_figure:
         return False
-    for following in itertools.islice(tokens, position, position + 12):
+    for following in tokens[position : position + 12]:
         if not following.is_figure:
             break
         if following.kind == "number" and not (following.may_be_note and following.gap == ""):
             return True
         if following.kind == "na":
             return True
-    dashes = 0
-    for following in itertools.islice(tokens, position, position + amounts):
-        dashes += following.kind == "dash"
+    dashes = sum(following.kind == "dash" for following in tokens[position : position + amounts])
     return dashes >= max(amounts, 2)
 
 

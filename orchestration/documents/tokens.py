@@ -47,6 +47,9 @@ _TOKEN = re.compile(
 )
 
 
+_NOTES = frozenset(f"{number:0{width}}" for width in (1, 2) for number in range(100))
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """A piece of text. ``value`` is set for numbers; a dash is the number nil where one is due.
@@ -70,18 +73,18 @@ class Token:
     @property
     def decimals(self) -> int:
         """Digits after the decimal point."""
-        match = re.search(r"\.(\d+)", self.text)
-        return len(match[1]) if match else 0
+        _, _, decimals = self.text.partition(".")
+        return sum(c.isdecimal() for c in decimals)
 
     @property
     def may_be_note(self) -> bool:
         """Whether it has the form of a footnote mark, such as ``(2)``."""
-        return re.fullmatch(r"\(\d{1,2}\)", self.text) is not None
+        return self.text[0] == "(" and self.text[-1] == ")" and self.text[1:-1] in _NOTES
 
     @property
     def is_bare(self) -> bool:
         """Whether it is digits alone, as a page number or the first part of a split number is."""
-        return re.fullmatch(r"\d{1,3}", self.text) is not None
+        return len(self.text) <= 3 and self.text.isdecimal()
 
 
 #: "15, 151" is one number, "December 31, 201 8" a day and a year.
