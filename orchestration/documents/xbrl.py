@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from orchestration.contracts.periods import PERIOD_DAYS
 from orchestration.documents.reading import Check, DocumentRefused, Figure, Reading, Statement
+from orchestration.documents.vocabulary import letters, printed_names
 from orchestration.documents.xbrl_facts import Context, Facts, NumericFact, Unreadable, read_facts
 from orchestration.registry import Registry
 from orchestration.registry.entries import (
@@ -183,10 +184,35 @@ class _Members:
         self, fact: NumericFact, metric: str, told: tuple[str, str], remarks: Counter[str]
     ) -> tuple[str | None, ...]:
         axis, member = told
-        lines = self._lines.get((axis, _local(member), None)) or self._lines.get((axis, "*", None))
+        lines = (
+            self._lines.get((axis, _local(member), None))
+            or self._lines.get((axis, "*", None))
+            or self._named_alike(axis, member)
+        )
         if not lines:
             raise DocumentRefused(self._unknown(fact, axis, member))
         return self._in_use(lines, metric, remarks)
+
+    def _named_alike(self, axis: str, member: str) -> list[XbrlMember]:
+        """Return the segments whose name the filer made the member's: ``CloudComputingMember``.
+
+        By their letters, as names of releases are compared; anything less is not registered.
+        """
+        own = letters(_local(member)).removesuffix("member")
+        return [
+            XbrlMember(
+                company_key=self._company_key,
+                axis=axis,
+                member=_local(member),
+                use="segment",
+                segment_key=segment.segment_key,
+                source="named as the segment is",
+            )
+            for segment in self._segments.values()
+            if segment.company_key == self._company_key
+            and segment.breakdown != "subline"
+            and own.removesuffix("segment") in {letters(name) for name in printed_names(segment)}
+        ]
 
     def _in_use(
         self, lines: Iterable[XbrlMember], metric: str, remarks: Counter[str]

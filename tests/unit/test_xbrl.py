@@ -245,6 +245,27 @@ def test_an_unknown_member_is_refused_with_the_line_to_add() -> None:
     assert f"add to xbrl_members.csv `{line}`" in words
 
 
+def test_a_member_named_as_a_segment_of_the_filer_is_that_segment() -> None:
+    """Alibaba's 20-F of March 2025: its own names, no line in the registry."""
+    year = ("2024-04-01", "2025-03-31")
+    contexts = context(
+        "cloud", year, (BUSINESS, "amzn:CloudIntelligenceGroupMember"), cik="0001577552"
+    ) + context("all", year, cik="0001577552")
+    content = document(
+        number("cloud", "118,028", unit="cny"),
+        number("all", "996,347", unit="cny"),
+        contexts=contexts,
+        form="20-F",
+        ended="March 31, 2025",
+        cik="0001577552",
+    )
+    reading = read(content, "alibaba")
+    assert {(f.segment_key, f.value) for f in reading.figures} == {
+        ("alibaba.business_groups.cloud_intelligence_group", Decimal(118_028_000_000)),
+        (None, Decimal(996_347_000_000)),
+    }
+
+
 def test_a_member_is_not_guessed_from_another_company() -> None:
     with pytest.raises(DocumentRefused, match="not registered for baidu"):
         read(document(number("aws"), cik="0001329099"), "baidu")
