@@ -255,8 +255,9 @@ def _one_megabyte(tables: int, paragraphs: int) -> tuple[Release, bytes]:
 
 @pytest.mark.parametrize(
     ("tables", "paragraphs", "seconds"),
-    # As exhibits are, markup for the most part; and text with figures alone.
-    [pytest.param(2, 6, 0.5, id="tables"), pytest.param(0, 400, 2.0, id="prose")],
+    # As exhibits are, markup for the most part; and text with figures alone. Both bounds are twice
+    # what is wanted on an idle machine.
+    [pytest.param(2, 6, 1.0, id="tables"), pytest.param(0, 400, 2.0, id="prose")],
 )
 def test_an_exhibit_of_one_megabyte_is_read_fast(
     tables: int, paragraphs: int, seconds: float

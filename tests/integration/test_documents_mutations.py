@@ -3,7 +3,8 @@
 Two kinds of change to documents of ``tests.documents.writer``: those that leave the meaning alone
 (other separators, marks, dashes, markup, order of columns) and those that damage it (a digit, a
 label, a cell, a head). The property is one: every figure that is returned is right. A refusal or an
-absent figure is allowed and counted; the counts are printed at the end (``pytest -s``).
+absent figure is allowed and counted; the counts are printed at the end (``pytest -s``). What a
+person would read without a second look (``READ``) must be read whole.
 
 What no reader of one document can notice is not asked for: the labels of two lines exchanged where
 the document prints both lines in that one table alone.
@@ -47,6 +48,46 @@ TWICE = [plan.name for plan in PLANS if plan.structure in WITH_COLUMNS]
 FORMS = {"html": to_html, "txt": to_text}
 A_FEW, MANY = 9, 400
 
+#: Changes after which every figure must come back all the same.
+READ = {
+    "full_width",
+    "minus",
+    "nil",
+    "spaces",
+    "case",
+    "soft_hyphens",
+    "list_dash",
+    "cells",
+    "current_year_first",
+    "blank_rows",
+    "tables_reordered",
+    "marks_anywhere",
+    "marks_in_heads",
+    "hong_kong_dollars",
+    "a_table_printed_twice",
+    "heads_as_th",
+    "rowspan",
+    "colspan_of_one",
+    "narrower_heads",
+    "divisions",
+    "spans",
+    "digits_in_spans",
+    "comments",
+    "bracket_apart",
+    "dollar_signs",
+    "yuan_signs",
+    "entities",
+    "named_entities",
+    "windows_lines",
+    "no_lines",
+    "capital_tags",
+    "unclosed_cells",
+    "extra_cells",
+    "breaks_in_heads",
+    "one_row_per_body",
+    "hidden_row",
+}
+
 COUNTS: dict[str, Counter[str]] = defaultdict(Counter)
 
 
@@ -72,14 +113,17 @@ def never_wrong(mutation: str, document: Release, content: bytes, form: str) -> 
     counts["documents"] += 1
     try:
         reading = read_release(content, f"{document.name}.{form}", "alibaba", load_registry())
-    except DocumentRefused:
+    except DocumentRefused as refused:
         counts["refused"] += 1
+        if mutation in READ:
+            raise AssertionError(f"{mutation}, {document.name}.{form} was refused") from refused
         return
     outcome = compare(document, reading)
     counts["right"] += outcome.right
     counts["absent"] += len(outcome.absent)
     counts["wrong"] += len(outcome.wrong)
     assert not outcome.wrong, f"{mutation}, {document.name}.{form}: {outcome.wrong[:5]}"
+    assert mutation not in READ or not outcome.absent, f"{mutation}: {outcome.absent[:5]}"
 
 
 def counted(count: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
