@@ -73,7 +73,11 @@ def _problem(release: Release, figure: Figure, seen: set[Fact]) -> str | None:
     if figure.printed_step != Decimal(1) or not figure.locator:
         return f"{said}: step {figure.printed_step}, locator {figure.locator!r}"
     role = "current" if period.end == release.period.end else "prior_year"
-    if figure.column_role != role:
+    # Of a further period, such as the quarter before, the contract has no role.
+    if figure.column_role != role and period.end in (
+        release.period.end,
+        release.period.year_before.end,
+    ):
         return f"{said}: its column is {figure.column_role}, not {role}"
     segment = figure.segment_key and figure.segment_key.removeprefix(
         f"alibaba.{release.structure}."

@@ -1066,6 +1066,7 @@ class Style:
     minus: str = "()"
     nil: str = "\u2014"
     not_available: str = "N/A"
+    percent: str = "%"
     full_width: bool = False
     space: str = " "
     mark: str = "({})"
@@ -1095,7 +1096,7 @@ class Style:
         if cell.value < 0:
             digits = f"({digits})" if self.minus == "()" else f"{self.minus}{digits}"
         if cell.kind == "percent":
-            digits += "%"
+            digits += self.percent
         return digits.translate(FULL_WIDTH) if self.full_width else digits
 
     def label(self, text: str) -> str:

@@ -169,6 +169,7 @@ LOOKS: dict[str, list[Style]] = {
     "no_growth_rate": [
         Style(not_available=each) for each in ("NM", "n/a", "N.A.", "\u2014", "", "N/M")
     ],
+    "no_percent_sign": [Style(percent=each) for each in ("", " %", "pp", "\uff05")],
     "split_digits": [Style(split_digits=True), Style(split_digits=True, line_per_row=True)],
     "cells": [
         Style(signs_apart=apart, spacers=spacers, merged_headers=merged)
@@ -357,6 +358,53 @@ def a_table_printed_twice(document: Release, draw: random.Random) -> Release:
     return replace(document, blocks=(*document.blocks, draw.choice(document.tables)))
 
 
+def the_quarter_before(document: Release, draw: random.Random) -> Release:
+    """A third column of amounts, of the quarter before, as tables of costs have it."""
+    before = document.period.quarters[0]
+    previous = replace(before, months=6).quarters[1]
+    truth = dict(document.truth)
+    for index, table in enumerate(document.tables):
+        last = str(before.end.year)
+        places = [
+            i
+            for i, column in enumerate(table.columns)
+            if column.path == (before.heading, last, "RMB")
+        ]
+        if len(places) != 1:
+            continue
+        at = places[0]
+        head = (f"{previous.heading}", str(previous.end.year), "RMB")
+        rows = []
+        for row in table.rows:
+            if not row.cells:
+                rows.append(row)
+                continue
+            # Twice the current amount: any column of multiples adds up as the first does.
+            cell = replace(row.cells[at], value=2 * row.cells[at].value)
+            if cell.fact:
+                fact = replace(cell.fact, period=previous, required=False)
+                truth[fact] = cell.value
+                cell = replace(cell, fact=fact)
+            rows.append(replace(row, cells=(*row.cells[:at], cell, *row.cells[at:])))
+        columns = (*table.columns[:at], Column(head), *table.columns[at:])
+        document = document.with_table(index, replace(table, columns=columns, rows=tuple(rows)))
+    return replace(document, truth=truth)
+
+
+def rows_exchanged(document: Release, draw: random.Random) -> Release:
+    """Two rows, with label and figures, change places in each table; not two "Others"."""
+    for index, table in enumerate(document.tables):
+        labels = Counter(row.label.strip("- ") for row in table.rows)
+        rows = list(table.rows)
+        places = [
+            r for r, row in enumerate(rows) if row.cells and labels[row.label.strip("- ")] == 1
+        ]
+        one, other = draw.sample(places, 2)
+        rows[one], rows[other] = rows[other], rows[one]
+        document = document.with_table(index, replace(table, rows=tuple(rows)))
+    return document
+
+
 def label_dots(document: Release, draw: random.Random) -> Release:
     """Leaders or a colon after the labels."""
     end = draw.choice([" .....", ":", " \u2026", " \u2014", " "])
@@ -475,6 +523,23 @@ def a_row_dropped(document: Release, draw: random.Random) -> Release:
     """One row is not there."""
     index, table, rows = _rows_of(document, draw)
     at = draw.choice(rows)
+    return document.with_table(
+        index, replace(table, rows=(*table.rows[:at], *table.rows[at + 1 :]))
+    )
+
+
+def a_heading_dropped(document: Release, draw: random.Random) -> Release:
+    """One heading of rows is not there: two lines are called "Others" below two headings."""
+    places = [
+        (index, r)
+        for index, table in enumerate(document.tables)
+        for r, row in enumerate(table.rows)
+        if not row.cells
+    ]
+    if not places:
+        return document
+    index, at = draw.choice(places)
+    table = document.tables[index]
     return document.with_table(
         index, replace(table, rows=(*table.rows[:at], *table.rows[at + 1 :]))
     )
@@ -618,6 +683,8 @@ LAYOUTS: tuple[Change, ...] = (
     label_dots,
     marks_anywhere,
     marks_in_heads,
+    the_quarter_before,
+    rows_exchanged,
     hong_kong_dollars,
     a_table_printed_twice,
 )
@@ -629,6 +696,7 @@ DAMAGES: tuple[Change, ...] = (
     a_cell_dropped,
     a_cell_doubled,
     a_row_dropped,
+    a_heading_dropped,
     a_row_doubled,
     a_column_dropped,
     heads_exchanged,
@@ -777,6 +845,30 @@ def test_a_page_ends_within_a_table(count: int) -> None:
             at = draw.randrange(5, len(lines))
             lines[at] = page.format(page=draw.randrange(1, 60)) + lines[at]
         never_wrong("page_ends", document, "\n".join(lines).encode(), "txt")
+
+    check()
+
+
+@pytest.mark.parametrize("count", [A_FEW, pytest.param(MANY, marks=pytest.mark.long)])
+@pytest.mark.parametrize("parted", [r"\d,\d{3}", r"[a-z]{4}"], ids=["figures", "words"])
+def test_spaces_that_the_page_does_not_show(parted: str, count: int) -> None:
+    """Text layers part figures ("1 6,051", "16,0 51") and words ("Serv ices") anywhere."""
+
+    @counted(count)
+    @given(names, seeds, st.sampled_from([0.01, 0.05, 0.2]))
+    def check(name: str, seed: int, share: float) -> None:
+        document, draw = _release(name), random.Random(seed)
+
+        def part(match: re.Match[str]) -> str:
+            if draw.random() > share:
+                return match[0]
+            at = draw.randrange(1, len(match[0]))
+            return f"{match[0][:at]} {match[0][at:]}"
+
+        head, mark, tables = to_text(document).decode().partition("SUMMARY FINANCIAL")
+        text = head + mark + re.sub(parted, part, tables)
+        kind = "figures" if parted.startswith(r"\d") else "words"
+        never_wrong(f"spaces_in_{kind}", document, text.encode(), "txt")
 
     check()
 
