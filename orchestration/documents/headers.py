@@ -23,6 +23,10 @@ _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
     "October", "November", "December",
 )  # fmt: skip
+_MONTH = "|".join([*(loosely(month) for month in _MONTHS), *(rf"{m[:3]}\b\.?" for m in _MONTHS)])
+_YEAR = r"2[ ]?0[ ]?\d[ ]?\d(?!\d)"
+#: "June 30, 2016" or "30 June 2016", parted anywhere; the case of letters is not asked.
+DATE = rf"(?:{_MONTH})\s*\d[ ]?\d?\s?,?\s*{_YEAR}|\d{{1,2}}\s+(?:{_MONTH}),?\s+{_YEAR}"
 _LENGTHS = {"quarter": 3, "half_year": 6, "nine_months": 9, "year": 12}
 _PERIODS = {
     "three months ended": "quarter",
@@ -196,18 +200,16 @@ def _windows(text: str) -> list[tuple[int, int]]:
 
 @lru_cache(maxsize=32)
 def _pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
-    months = "|".join(loosely(month) for month in _MONTHS)
-    year = r"2[ ]?0[ ]?\d[ ]?\d(?!\d)"
     units = "|".join(loosely(f"in {unit}") + r"[ ]?s?" for unit in _UNITS)
     alternatives = {
         "period": "|".join(loosely(words) for words in _PERIODS),
         "quarter": r"[1-4]Q[ ]?20\d\d",
-        "date": rf"(?:{months})\s*\d[ ]?\d?\s?,?\s*{year}|\d{{1,2}}\s+(?:{months}),?\s+{year}",
-        "monthday": rf"(?:{months})\s*\d[ ]?\d?(?!\d)|\d{{1,2}}\s+(?:{months})",
+        "date": DATE,
+        "monthday": rf"(?:{_MONTH})\s*\d[ ]?\d?(?!\d)|\d{{1,2}}\s+(?:{_MONTH})",
         "unit": rf"\(\s*(?:RMB|US\$)?\s*(?:{units})\b[^()]{{0,90}}\)"
         rf"|(?:RMB|US\$)\s*(?:{units})\b(?:,?\s*(?:unless|except)[a-z ]{{0,40}}"
         r"(?:specified|stated|noted|data|percentages))?",
-        "year": rf"(?<![\d,.]){year}(?![,.]\d)",
+        "year": rf"(?<![\d,.]){_YEAR}(?![,.]\d)",
         "currency": r"RMB|CNY|US[ ]?\$|HK[ ]?\$",
         "percent": "|".join(loosely(words) for words in _PERCENTAGES),
         "amount": loosely("Amount"),
@@ -320,8 +322,16 @@ def _type(words: str) -> str:
     return next(kind for name, kind in _PERIODS.items() if letters(name) in found)
 
 
+def day_of(words: str) -> date:
+    """Return the day that words in the form of ``DATE`` name."""
+    month, day = _month_and_day(_YEAR_AT_END.sub("", words))
+    return _day(_year(words), month, day)
+
+
 def _month_and_day(words: str) -> tuple[int, int]:
-    month = next(i for i, name in enumerate(_MONTHS, 1) if name.lower() in letters(words))
+    # Its first letters tell a month, "Sept." included.
+    begin = letters(words)[:3]
+    month = next(i for i, name in enumerate(_MONTHS, 1) if name.lower().startswith(begin))
     return month, int(re.sub(r"\D", "", words) or 0)
 
 

@@ -12,12 +12,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from orchestration.documents import tables as tables_of
 from orchestration.documents.alignment import Amounts, Cell
-from orchestration.documents.headers import SCALES, Period, Slot, find_heads
+from orchestration.documents.headers import DATE, SCALES, Period, Slot, day_of, find_heads
 from orchestration.documents.reading import Check, DocumentRefused, Figure, Reading
 from orchestration.documents.tables import Block, Line, Row, Table, find_blocks, solutions
 from orchestration.documents.text import NOTE_END, NOTE_START, Text, extract
@@ -35,10 +35,10 @@ _RATE = re.compile(
 )
 #: Characters in which a release says what it is of and when it came out.
 _OPENING = 8_000
-_DATE = r"(?:[A-Z][a-z]{2,8}\.? \d{1,2} ?,? 2 ?0 ?\d ?\d|\d{1,2} [A-Z][a-z]{2,8},? 2 ?0 ?\d ?\d)"
-_DAY = re.compile(rf"\b{_DATE}(?!\d)")
-_SIGNED = re.compile(rf"\b[A-Z][a-z]+(?: [A-Z][a-z]+)?, +({_DATE})(?!\d)")
-_ENDED = re.compile(rf"\b(?:quarter|months|year)\s+ended\s+({_DATE})(?!\d)")
+_DAY = re.compile(rf"\b(?:{DATE})", re.IGNORECASE)
+_WEEKDAY = re.compile(r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? $")
+_SIGNED = re.compile(rf"\b[A-Z][a-z]+(?: [A-Z][a-z]+)?, +((?i:{DATE}))")
+_ENDED = re.compile(rf"\bended\s+({DATE})", re.IGNORECASE)
 _TITLE = re.compile(r"[A-Z][^\n.]{2,60}? (?:Announces|Reports|Announce)\b[^\n.]{3,120}?\bResults")
 
 
@@ -126,14 +126,11 @@ def _refuse_other_period(text: str, name: str, period_end: date) -> None:
     Raises:
         DocumentRefused: naming both.
     """
-    named = {
-        day
-        for match in _ENDED.finditer(text[:_OPENING])
-        if (day := _parsed_day(match[1])) is not None
-    }
-    if named and max(named) != period_end:
+    named = {day_of(match[1]) for match in _ENDED.finditer(text[:_OPENING])}
+    if named and period_end not in named:
         raise DocumentRefused(
-            f"{name}: its words are of the period ended {max(named)}, its tables go to {period_end}"
+            f"{name}: its words are of periods ended "
+            f"{', '.join(map(str, sorted(named)))}, its tables go to {period_end}"
         )
 
 
@@ -147,38 +144,34 @@ def _title(text: str, name: str) -> str:
 
 
 def _reported_on(text: str, period_end: date) -> date | None:
-    for match in _DAY.finditer(text[:_OPENING]):
-        found = _parsed_day(match[0])
-        if found and period_end < found <= period_end + _LONGEST_AFTER_PERIOD:
-            return found
-    # Announcements of the Hong Kong exchange are dated under their signature.
-    for match in reversed(list(_SIGNED.finditer(text))):
-        found = _parsed_day(match[1])
-        if found and period_end < found <= period_end + _LONGEST_AFTER_PERIOD:
-            return found
+    """Return the day in the dateline, or under the signature as exchanges want it."""
+    dateline = (
+        match[0]
+        for match in _DAY.finditer(text[:_OPENING])
+        # Of a web page that the text was taken from.
+        if not _WEEKDAY.search(text, max(match.start() - 12, 0), match.start())
+    )
+    signature = (match[1] for match in reversed(list(_SIGNED.finditer(text))))
+    for words in (*dateline, *signature):
+        day = day_of(words)
+        if period_end < day <= period_end + _LONGEST_AFTER_PERIOD:
+            return day
     return None
-
-
-def _parsed_day(words: str) -> date | None:
-    """Return "June 30, 2016" or "30 June 2016" as a date; ``None`` when it is none."""
-    month = re.search("[A-Za-z]{3,}", words)
-    numbers = re.sub(r"(?<=\d) (?=\d)", "", words)
-    year, day = re.search(r"\d{4}", numbers), re.search(r"(?<!\d)\d{1,2}(?!\d)", numbers)
-    if not month or not year or not day:
-        return None
-    try:
-        return datetime.strptime(f"{month[0][:3]} {day[0]} {year[0]}", "%b %d %Y").date()
-    except ValueError:
-        return None
 
 
 # Consolidated figures
 
 
 def _collect_totals(release: _Release) -> None:
-    """Gather what rows outside any table of segments say of the company as a whole."""
+    """Gather what statements and summaries say of the company as a whole.
+
+    A statement has several metrics. A table with one of them may be of a part of the company:
+    "Revenue" under "Marketplaces".
+    """
     for table in release.tables:
-        if table.head.segments_are_columns:
+        names = (row.label.name for row in table.rows)
+        metrics = {name.key for name in names if name and name.role == "metric"}
+        if table.head.segments_are_columns or len(metrics) < 2:
             continue
         for row in table.rows:
             name = row.label.name
