@@ -90,7 +90,7 @@ _MENTION = re.compile(
         f"(?<![A-Za-z])(?P<{kind}>{words})"
         for kind, words in {
             # Of another period: "in the same quarter of 2023", "last year".
-            "other": rf"{_OTHER}\s*(?:{_FISCAL}?(?:{_any(('quarter', 'period', 'year'))})|(?:{_LENGTH}))"
+            "other": rf"{_OTHER}\s*(?:{_FISCAL}?{_any(('quarter', 'period', 'year'))}|{_LENGTH})"
             rf"(?:{_OF}(?:{_FISCAL}|in\s*)?{_YEAR}|{_OF}{loosely('last year')})?",
             # Not one period of the calendar: "since April 1, 2021", "from ... to ...".
             "open": rf"{_OPEN}\s*{_DATE}",
@@ -593,7 +593,9 @@ def _agreed(name: str, day: date, prints: Sequence[_Found], remarks: list[str]) 
     for other in prints:
         (left, half), (right, other_half) = best.in_ones, other.in_ones
         currencies = {_currency(s) for f in (best, other) if (s := f.match.groupdict().get("sign"))}
-        if abs(left - right) > half + other_half or len(currencies) > 1:
+        # Prints of one step must be equal; a coarser one must be the other rounded.
+        tolerance = other_half if other_half > half else Decimal(0)
+        if abs(left - right) > tolerance or len(currencies) > 1:
             remarks.append(
                 f"{name} to {day}: printed as {best.value:,} {best.unit} ({best.words!r}) and "
                 f"{other.value:,} {other.unit} ({other.words!r}); left out"
