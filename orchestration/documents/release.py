@@ -26,13 +26,13 @@ from orchestration.documents.vocabulary import Vocabulary, letters
 from orchestration.registry import Registry
 from orchestration.registry.entries import Segment, Structure
 
+#: How far a figure in US$ may be off, in its printed steps: three at most in the real releases.
+_DOLLAR_STEPS = Decimal("3.5")
 #: Combinations of readings of one table that are tried.
 _MAX_COMBINATIONS = 20_000
 #: Releases come out within four months of the period's end.
 _LONGEST_AFTER_PERIOD = timedelta(days=125)
-_RATE = re.compile(
-    r"RMB ?(\d{1,2} ?\. ?\d(?: ?\d){2,5})(?: ?\d)? ?(?:to|=|per) ?US ?\$ ?1(?![\d,])"
-)
+_RATE = re.compile(r"RMB\s?(\d{1,2} ?\. ?\d(?: ?\d){2,5})\s*(?:to|=|per)\s*US ?\$\s?1(?![\d,])")
 #: Characters in which a release says what it is of and when it came out.
 _OPENING = 8_000
 _DAY = re.compile(rf"\b(?:{DATE})", re.IGNORECASE)
@@ -380,10 +380,13 @@ def _dollar_pairs(release: _Release, slots: Sequence[Slot]) -> list[tuple[int, i
 
 
 def _converts(release: _Release, own: Cell, dollars: Cell) -> bool:
-    """Whether an amount in US$ is the other at a stated rate, both as rounded."""
-    step = dollars.step
+    """Whether an amount in US$ is the other at a stated rate.
+
+    Issuers round the parts so that they add up: they may be a few steps off.
+    """
     return not release.rates or any(
-        abs(own.value / rate - dollars.value) <= step + step / 2 + abs(dollars.value) / 20_000
+        abs(own.value / rate - dollars.value)
+        <= _DOLLAR_STEPS * dollars.step + abs(dollars.value) / 20_000
         for rate in release.rates
     )
 
@@ -437,7 +440,8 @@ def _accept(
         _add_row(release, block.table, line.row, segment, metric, amounts, own)
     release.counts["rows add up to the consolidated figure"] += len(own)
     pairs = _dollar_pairs(release, slots)
-    release.counts["US$ column at the stated rate"] += len(parts) * len(pairs)
+    if release.rates and pairs:
+        release.counts["US$ column at the stated rate"] += len(parts) * len(pairs)
     if block.total is not None:
         for place, slot in own:
             assert slot.period is not None
@@ -478,6 +482,11 @@ def _accept_sublines(
             whole = [*rows, *block.subtotals]
             found = solutions(whole, wanted, exact, _MAX_COMBINATIONS)
             found = [amounts[: len(rows)] for amounts in found]
+        if len(found) != 1 and not _is_clean(rows):
+            release.remarks.append(
+                f"table {block.table.number}: the parts of {parent} cannot be read; left out"
+            )
+            continue
         if len(found) != 1:
             parts = ", ".join(_printed(row) for row in rows)
             raise DocumentRefused(
@@ -536,6 +545,9 @@ def _explain(
     if not wanted or metric != block.metric:
         return
     parts = [line for line in block.lines if _is_part_of_sum(release.vocabulary, wanted[0], line)]
+    if not _is_clean([kept[id(line)] for line in parts]):
+        release.remarks.append(f"table {block.table.number}: a row cannot be read; left out")
+        return
     place, slot = own[-1]
     assert slot.period is not None
     scale = block.table.head.scale
@@ -548,6 +560,11 @@ def _explain(
         f"{slot.period.type} to {slot.period.end} add up to {sums / scale:,}, its total is "
         f"{total[place] / scale:,} {block.table.head.unit}"
     )
+
+
+def _is_clean(rows: Iterable[Row]) -> bool:
+    """Whether rows can be read in one way: if they do not add up, they do not."""
+    return all(len(row.ways) == 1 and not row.parted_ways for row in rows)
 
 
 def _unknown_label(release: _Release, block: Block, structure: Structure) -> str:
