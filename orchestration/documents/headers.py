@@ -171,7 +171,10 @@ def _pieces(text: str, vocabulary: Vocabulary) -> Iterator[_Piece]:
 
 
 #: Letters that no head is without: of a period or a unit.
-_ANCHORS = ("monthsended", "quarterended", "yearended", "inthousand", "inmillion", "inbillion")
+_ANCHORS = (
+    "monthsended", "quarterended", "yearended",
+    *(f"in{sign}{unit}" for sign in ("", "rmb", "us") for unit in _UNITS),
+)  # fmt: skip
 _QUARTER = re.compile(r"\b[1-4]Q ?20\d\d")
 #: Characters before and after an anchor that a head may take.
 _BEFORE, _AFTER = 600, 1_200
@@ -200,13 +203,13 @@ def _windows(text: str) -> list[tuple[int, int]]:
 
 @lru_cache(maxsize=32)
 def _pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
-    units = "|".join(loosely(f"in {unit}") + r"[ ]?s?" for unit in _UNITS)
+    units = "|".join(rf"{loosely('in')}\s*(?:RMB|US\$)?\s*{loosely(unit)}[ ]?s?" for unit in _UNITS)
     alternatives = {
         "period": "|".join(loosely(words) for words in _PERIODS),
         "quarter": r"[1-4]Q[ ]?20\d\d",
         "date": DATE,
         "monthday": rf"(?:{_MONTH})\s*\d[ ]?\d?(?!\d)|\d{{1,2}}\s+(?:{_MONTH})",
-        "unit": rf"\(\s*(?:RMB|US\$)?\s*(?:{units})\b[^()]{{0,90}}\)"
+        "unit": rf"\(\s*(?:amounts?\s+)?(?:RMB|US\$)?\s*(?:{units})\b[^()]{{0,90}}\)"
         rf"|(?:RMB|US\$)\s*(?:{units})\b(?:,?\s*(?:unless|except)[a-z ]{{0,40}}"
         r"(?:specified|stated|noted|data|percentages))?",
         "year": rf"(?<![\d,.]){_YEAR}(?![,.]\d)",
@@ -246,7 +249,7 @@ def _head(run: Sequence[_Piece], own: str, vocabulary: Vocabulary) -> Head | Non
 
 
 def _unit(pieces: Sequence[_Piece]) -> str | None:
-    found = {u for p in pieces for word, u in _UNITS.items() if f"in{word}" in letters(p.text)}
+    found = {unit for p in pieces for word, unit in _UNITS.items() if word in letters(p.text)}
     return found.pop() if len(found) == 1 else None
 
 

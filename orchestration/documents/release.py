@@ -9,6 +9,7 @@ names a segment that the registry does not know, is refused whole.
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from orchestration.documents import tables as tables_of
 from orchestration.documents.alignment import Amounts, Cell
 from orchestration.documents.headers import DATE, SCALES, Period, Slot, day_of, find_heads
 from orchestration.documents.reading import Check, DocumentRefused, Figure, Reading
-from orchestration.documents.tables import Block, Line, Row, Table, find_blocks, solutions
+from orchestration.documents.tables import Block, Line, Row, Table, bridged, find_blocks, solutions
 from orchestration.documents.text import NOTE_END, NOTE_START, Text, extract
 from orchestration.documents.tokens import join_split_digits
 from orchestration.documents.vocabulary import Vocabulary, letters
@@ -67,8 +68,10 @@ class _Release:
     tables: Sequence[Table]
     period_end: date
     rates: tuple[Decimal, ...]
-    #: Consolidated amounts by metric, period and unit, with where they stand.
-    totals: dict[tuple[str, Period], dict[Decimal, _Read]] = field(default_factory=dict)
+    #: What is printed of the company by metric and period: each value with all its prints.
+    totals: dict[tuple[str, Period], dict[Decimal, list[_Read]]] = field(default_factory=dict)
+    #: Metrics and periods of which a statement proves the figure.
+    proved: set[tuple[str, Period]] = field(default_factory=set)
     figures: dict[tuple[str | None, str, Period], Figure] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     remarks: list[str] = field(default_factory=list)
@@ -92,9 +95,10 @@ def read_release(content: bytes, name: str, company_key: str, registry: Registry
         raise NothingPrinted(f"{name}: no table of figures with a head that can be read")
     period_end = max(period_ends)
     _refuse_other_period(joined, name, period_end)
-    release = _Release(name, text, joined, vocabulary, tables, period_end, _rates(joined))
+    usable = _usable(tables, period_end)
+    release = _Release(name, text, joined, vocabulary, usable, period_end, _rates(joined))
     _collect_totals(release)
-    for table in tables:
+    for table in release.tables:
         if table.head.segments_are_columns:
             _read_columns(release, table)
         else:
@@ -118,6 +122,28 @@ def read_release(content: bytes, name: str, company_key: str, registry: Registry
         ),
         remarks=tuple(release.remarks),
     )
+
+
+def _usable(tables: Sequence[Table], period_end: date) -> list[Table]:
+    """Return the tables in the unit of most of them and of periods that a release compares.
+
+    Those end with the period reported, a year before it or, beside it, with the quarter before.
+    """
+    named = [t for t in tables if any(row.label.name for row in t.rows)]
+    units = Counter(table.head.unit for table in named)
+    compared = {period_end, *(_months_before(period_end, months) for months in (3, 12))}
+    return [
+        table
+        for table in named
+        if table.head.unit == units.most_common(1)[0][0]
+        and {slot.period.end for slot in table.head.slots if slot.period} <= compared
+    ]
+
+
+def _months_before(day: date, months: int) -> date:
+    months = day.year * 12 + day.month - 1 - months
+    year, month = divmod(months, 12)
+    return date(year, month + 1, monthrange(year, month + 1)[1])
 
 
 def _refuse_other_period(text: str, name: str, period_end: date) -> None:
@@ -173,6 +199,8 @@ def _collect_totals(release: _Release) -> None:
         metrics = {name.key for name in names if name and name.role == "metric"}
         if table.head.segments_are_columns or len(metrics) < 2:
             continue
+        places = [place for place, _ in _own(release, table.head.slots)]
+        bridges = [id(row) for pair in bridged(table, places) for row in pair]
         for row in table.rows:
             name = row.label.name
             if name is None or name.role != "metric" or not row.ways:
@@ -181,26 +209,31 @@ def _collect_totals(release: _Release) -> None:
             values = {tuple(cell.value for cell in way[0]) for way in ways}
             if len(values) != 1 or any(cell.is_joined for cell in ways[0][0]):
                 continue
+            if _other_growth(release, table, row, ways[0][0]):
+                continue
             for place, slot in _own(release, table.head.slots):
                 assert slot.period is not None
                 assert name.key is not None
                 cell = ways[0][0][place]
                 _note_total(release, table, name.key, slot.period, cell, row, place)
+                if id(row) in bridges:
+                    release.proved.add((name.key, slot.period))
 
 
 def _note_total(
     release: _Release, table: Table, metric: str, period: Period, cell: Cell, row: Row, place: int
 ) -> None:
     read = _Read(table, metric, period, cell, None, _locator(release, table, row, place))
-    release.totals.setdefault((metric, period), {}).setdefault(cell.value, read)
+    release.totals.setdefault((metric, period), {}).setdefault(cell.value, []).append(read)
 
 
 def _add_company_figures(release: _Release) -> None:
+    """Take the consolidated figures that two tables print alike or a statement proves."""
     for (metric, period), values in release.totals.items():
         if (None, metric, period) in release.figures:
             # Whatever contradicts a figure that tables add up to makes the document unsafe.
-            for read in values.values():
-                _add(release, None, read)
+            for prints in values.values():
+                _add(release, None, prints[0])
             continue
         if len(values) > 1:
             shown = ", ".join(f"{value:,}" for value in values)
@@ -208,7 +241,10 @@ def _add_company_figures(release: _Release) -> None:
                 f"{metric} of the {period.type} to {period.end}: printed as {shown}; left out"
             )
             continue
-        _add(release, None, next(iter(values.values())))
+        prints = next(iter(values.values()))
+        tables = {read.table.number for read in prints}
+        if len(tables) > 1 or (metric, period) in release.proved:
+            _add(release, None, prints[0])
 
 
 # Tables whose rows are segments
@@ -234,10 +270,7 @@ def _read_block(release: _Release, block: Block) -> None:
         if any(_is_part_of_sum(vocabulary, s, line) for s in structures)
     ]
     for metric, total in totals:
-        relevant = [s for s in structures if metric in s.adds_up_to]
-        if not relevant:
-            continue
-        structure = relevant[0]
+        structure = max(structures, key=lambda s: metric in s.adds_up_to)
         parts = [line for line in sums_only if _is_part_of_sum(vocabulary, structure, line)]
         found = solutions(
             [kept[id(line)] for line in parts],
@@ -247,6 +280,9 @@ def _read_block(release: _Release, block: Block) -> None:
         )
         if len(found) != 1:
             continue
+        if metric not in structure.adds_up_to:
+            _note_verified(release, block, metric, total)
+            return
         if block.unknown:
             raise DocumentRefused(_unknown_label(release, block, structure))
         if contradicted:
@@ -254,6 +290,18 @@ def _read_block(release: _Release, block: Block) -> None:
         _accept(release, block, metric, structure, parts, found[0], total, kept)
         return
     _explain(release, block, totals, structures, kept, own)
+
+
+def _note_verified(
+    release: _Release, block: Block, metric: str, total: Mapping[int, Decimal]
+) -> None:
+    """Note what segments add up to in a metric that the registry does not want by segment."""
+    if block.total is None:
+        return
+    for place, slot in _own(release, block.table.head.slots):
+        if slot.period is not None:
+            cell = Cell(total[place], block.table.head.scale, "")
+            _note_total(release, block.table, metric, slot.period, cell, block.total, place)
 
 
 def _own(release: _Release, slots: Sequence[Slot]) -> list[tuple[int, Slot]]:
@@ -505,26 +553,33 @@ def _refuse_other_growth(release: _Release, table: Table, row: Row, amounts: Amo
     Raises:
         DocumentRefused: naming the row, both amounts and both rates.
     """
+    other = _other_growth(release, table, row, amounts)
+    if other:
+        raise DocumentRefused(f"{release.name}: {other}")
+    if row.percents and table.head.growth is not None:
+        release.counts["printed growth is that of the amounts"] += 1
+
+
+def _other_growth(release: _Release, table: Table, row: Row, amounts: Amounts) -> str | None:
+    """Return in words that the growth a row prints is not that of its amounts, if it is not."""
     place = table.head.growth
-    if place is None or place >= len(row.percents) or row.percents[place] is None:
-        return
-    printed = row.percents[place]
+    printed = row.percents[place] if place is not None and place < len(row.percents) else None
     own = {slot.period: amounts[p].value for p, slot in _own(release, table.head.slots)}
     now = max((period for period in own if period), key=lambda period: period.end)
     before = next(
         (p for p in own if p and p.type == now.type and p.end.year == now.end.year - 1), None
     )
     if before is None or not own[before] or printed is None:
-        return
-    # Of a loss that grows some print a rise and some a fall.
+        return None
     growth = 100 * (own[now] - own[before]) / abs(own[before])
-    if abs(abs(growth) - abs(printed)) > 1 + abs(growth) / 100:
-        raise DocumentRefused(
-            f"{release.name}: table {table.number}, row {_printed(row)!r}: prints a growth of "
-            f"{printed}%, its amounts {own[before] / table.head.scale:,} and "
-            f"{own[now] / table.head.scale:,} grow by {growth:.1f}%"
-        )
-    release.counts["printed growth is that of the amounts"] += 1
+    # Of a loss that grows some print a rise and some a fall.
+    if abs(abs(growth) - abs(printed)) <= 1 + abs(growth) / 100:
+        return None
+    return (
+        f"table {table.number}, row {_printed(row)!r}: prints a growth of {printed}%, its amounts "
+        f"{own[before] / table.head.scale:,} and {own[now] / table.head.scale:,} grow by "
+        f"{growth:.1f}%"
+    )
 
 
 def _explain(
@@ -667,7 +722,7 @@ def _read_row_of_columns(
     )
     if structure is None or len(totals) > 1 or len(segments) < 2:
         return
-    known = release.totals.get((metric, period), {})
+    known = set(release.totals.get((metric, period), {}))
     found = {}
     for way in ways:
         cells = way[0]
@@ -675,8 +730,11 @@ def _read_row_of_columns(
         if total is None and len(known) == 1:
             total = next(iter(known))
         sums = sum(cells[place].value for place, _ in segments)
-        if total is not None and sums == total and (not known or total in known):
-            found[tuple(cell.value for cell in cells)] = cells
+        if total is not None and sums == total:
+            if totals and total not in known:
+                _note_total(release, table, metric, period, cells[totals[0]], row, totals[0])
+            if not known or total in known:
+                found[tuple(cell.value for cell in cells)] = cells
     if len(found) != 1:
         if totals and ways and len(found) == 0:
             sums = sum(ways[0][0][place].value for place, _ in segments)

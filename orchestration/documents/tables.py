@@ -38,6 +38,7 @@ class Row:
     ways: tuple[tuple[Amounts, ...], ...]
     parted_ways: tuple[tuple[Amounts, ...], ...]
     start: int
+    run: tuple[Token, ...] = ()
     percents: tuple[Decimal | None, ...] = ()
     has_bullet: bool = False
 
@@ -114,7 +115,7 @@ def _rows(text: str, limit: int, head: Head, vocabulary: Vocabulary) -> Iterator
         count += 1
         if tokens[run_start].start < limit:
             label = vocabulary.label(words)
-            # Rows that nobody knows are many, and their figures are never asked for.
+            # Rows that nobody knows are many, and their figures are rarely asked for.
             ways = align(run, amounts, percents, head.scale) if label.name else []
             parted = align(run, amounts, percents, head.scale, is_parted=True) if label.name else []
             yield Row(
@@ -122,9 +123,37 @@ def _rows(text: str, limit: int, head: Head, vocabulary: Vocabulary) -> Iterator
                 tuple(ways),
                 tuple(way for way in parted if way not in ways),
                 tokens[begin].start,
+                tuple(run),
                 _percents(run, percents),
                 _has_bullet(tokens[max(begin - 1, 0) : run_start]),
             )
+
+
+def bridged(table: Table, places: Sequence[int]) -> Iterator[tuple[Row, Row]]:
+    """Return pairs of metrics of which the one is the other and the rows between.
+
+    In each of the columns at ``places``: those in US$ are rounded one by one.
+
+    So a statement proves two of its figures: cash flow less purchases is free cash flow.
+    """
+    amounts = sum(slot.kind == "amount" for slot in table.head.slots)
+    percents = len(table.head.slots) - amounts
+    begin: Row | None = None
+    sums: list[Decimal] | None = None
+    for row in table.rows:
+        ways = row.ways or align(row.run, amounts, percents, table.head.scale)
+        is_certain = len(ways) == 1 and len(ways[0]) == 1
+        cells = [ways[0][0][place] for place in places] if is_certain else None
+        if row.label.name and row.label.name.role == "metric":
+            if begin and cells and sums == [cell.value for cell in cells]:
+                yield begin, row
+            begin, sums = row, [cell.value for cell in cells] if cells else None
+        elif sums is not None:
+            # A row of percentages alone is outside any sum.
+            if cells:
+                sums = [total + cell.value for total, cell in zip(sums, cells, strict=True)]
+            elif any(token.kind == "number" and not token.is_percent for token in row.run):
+                sums = None
 
 
 def _starts_run(tokens: Sequence[Token], position: int, amounts: int) -> bool:

@@ -31,14 +31,15 @@ _BRACKETED = re.compile(r"\(([\d,]+(?: [\d,]+)+)\)")
 _DASHES = "-\u2010-\u2015\u2500\ufe58\ufe63"
 _TOKEN = re.compile(
     rf"""
-      (?P<note>{NOTE_START}[^{NOTE_END}]*{NOTE_END}|\[\d{{1,2}}\]|[*†‡§]{{1,4}})
+      (?P<note>{NOTE_START}[^{NOTE_END}]*{NOTE_END}|\[(?:\d{{1,2}}|[a-z])\]
+      |\((?:[a-z]|[ivx]{{1,4}})\)|[*†‡§]{{1,4}})
     | (?P<quarter>\b[1-4]Q ?20\d\d\b)
     | (?P<number>
           \([ ]?-?\d+(?:,\d+)*(?:\.\d+)?[ ]?%?[ ]?\)(?:[ ]?%)?
         | (?:(?<=RMB)|(?<![\w.,]))[{_DASHES}]?\d+(?:,\d+)*(?:\.\d+)?(?![A-Za-z\d])(?:[ ]?%)?
       )
     | (?P<currency>RMB|CNY|US\s?\$|HK\s?\$|\$|¥)
-    | (?P<na>\b(?:N\.?/?A\.?|NM|n\.m\.)(?![A-Za-z]))
+    | (?P<na>\b(?:N\.?/?A\.?|N/?M|n/a|n/m|n\.a\.|n\.m\.)(?![A-Za-z]))
     | (?P<dash>[{_DASHES}]{{1,3}}(?![A-Za-z\d]))
     | (?P<word>[^\W\d_](?:[^\s\d({NOTE_START}\t]|(?<=\w)\d(?=\w))*)
     | (?P<other>\S)
