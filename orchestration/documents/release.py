@@ -20,6 +20,7 @@ from orchestration.documents import tables as tables_of
 from orchestration.documents.alignment import Amounts, Cell
 from orchestration.documents.headers import DATE, SCALES, Period, Slot, day_of, find_heads
 from orchestration.documents.reading import Check, DocumentRefused, Figure, Reading
+from orchestration.documents.sentences import read_sentences
 from orchestration.documents.tables import Block, Line, Row, Table, bridged, find_blocks, solutions
 from orchestration.documents.text import NOTE_END, NOTE_START, Text, extract
 from orchestration.documents.tokens import join_split_digits
@@ -70,9 +71,13 @@ class _Release:
     rates: tuple[Decimal, ...]
     #: What is printed of the company by metric and period: each value with all its prints.
     totals: dict[tuple[str, Period], dict[Decimal, list[_Read]]] = field(default_factory=dict)
+    #: Prints that may be of a part of the company.
+    unsure: list[_Read] = field(default_factory=list)
     #: Metrics and periods of which a statement proves the figure.
     proved: set[tuple[str, Period]] = field(default_factory=set)
     figures: dict[tuple[str | None, str, Period], Figure] = field(default_factory=dict)
+    #: Consolidated figures that sentences alone state.
+    stated: list[Figure] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     remarks: list[str] = field(default_factory=list)
 
@@ -109,18 +114,27 @@ def read_release(content: bytes, name: str, company_key: str, registry: Registry
             f"{name}: no table of segments that adds up to a consolidated figure was found"
             + "".join(f"; {remark}" for remark in release.remarks[:3])
         )
-    _add_company_figures(release)
+    stated, statements, remarks = read_sentences(
+        joined,
+        vocabulary.company,
+        vocabulary.stated,
+        vocabulary.natures,
+        period_end,
+        release.rates,
+    )
+    _add_company_figures(release, stated)
     return Reading(
         company_key,
         "results",
         release.period_end,
         _reported_on(joined, release.period_end),
         _title(joined, name),
-        tuple(release.figures.values()),
+        (*release.figures.values(), *release.stated),
+        tuple(statements),
         checks=tuple(
             Check(check, count, f"{count} agree") for check, count in sorted(release.counts.items())
         ),
-        remarks=tuple(release.remarks),
+        remarks=(*release.remarks, *remarks),
     )
 
 
@@ -191,13 +205,13 @@ def _reported_on(text: str, period_end: date) -> date | None:
 def _collect_totals(release: _Release) -> None:
     """Gather what statements and summaries say of the company as a whole.
 
-    A statement has several metrics. A table with one of them may be of a part of the company:
-    "Revenue" under "Marketplaces".
+    A statement has several metrics. A table with one of them may be of a part of the company
+    ("Revenue" under "Marketplaces"): it counts only where a sentence says the same.
     """
     for table in release.tables:
         names = (row.label.name for row in table.rows)
         metrics = {name.key for name in names if name and name.role == "metric"}
-        if table.head.segments_are_columns or len(metrics) < 2:
+        if table.head.segments_are_columns:
             continue
         places = [place for place, _ in _own(release, table.head.slots)]
         bridges = [id(row) for pair in bridged(table, places) for row in pair]
@@ -215,6 +229,10 @@ def _collect_totals(release: _Release) -> None:
                 assert slot.period is not None
                 assert name.key is not None
                 cell = ways[0][0][place]
+                if len(metrics) < 2:
+                    where = _locator(release, table, row, place)
+                    release.unsure.append(_Read(table, name.key, slot.period, cell, None, where))
+                    continue
                 _note_total(release, table, name.key, slot.period, cell, row, place)
                 if id(row) in bridges:
                     release.proved.add((name.key, slot.period))
@@ -227,8 +245,13 @@ def _note_total(
     release.totals.setdefault((metric, period), {}).setdefault(cell.value, []).append(read)
 
 
-def _add_company_figures(release: _Release) -> None:
-    """Take the consolidated figures that two tables print alike or a statement proves."""
+def _add_company_figures(release: _Release, stated: Sequence[Figure]) -> None:
+    """Take the consolidated figures that are printed twice, or that a statement proves.
+
+    A sentence is a print as a table is. What sentences alone state is taken from them.
+    """
+    own = release.vocabulary.company.reporting_currency
+    in_words = {(f.metric, f.period_type, f.period_end): f for f in stated if f.currency == own}
     for (metric, period), values in release.totals.items():
         if (None, metric, period) in release.figures:
             # Whatever contradicts a figure that tables add up to makes the document unsafe.
@@ -243,8 +266,46 @@ def _add_company_figures(release: _Release) -> None:
             continue
         prints = next(iter(values.values()))
         tables = {read.table.number for read in prints}
-        if len(tables) > 1 or (metric, period) in release.proved:
+        is_proved = len(tables) > 1 or (metric, period) in release.proved
+        if is_proved or _is_said(in_words, prints[0]):
             _add(release, None, prints[0])
+    for read in release.unsure:
+        key = (None, read.metric, read.period)
+        if key not in release.figures and _is_said(in_words, read):
+            _add(release, None, read)
+    for figure in stated:
+        _add_stated(release, figure)
+
+
+def _add_stated(release: _Release, figure: Figure) -> None:
+    printed = next(
+        (
+            f
+            for (segment, metric, period), f in release.figures.items()
+            if segment is None
+            and (metric, period.type, period.end, f.currency)
+            == (figure.metric, figure.period_type, figure.period_end, figure.currency)
+        ),
+        None,
+    )
+    if printed is None:
+        release.stated.append(figure)
+    elif not _is_rounding(figure, printed.value * SCALES[printed.unit]):
+        release.remarks.append(
+            f"{figure.metric}: {figure.locator} says {figure.value:,f} {figure.unit}, "
+            f"{printed.locator} {printed.value:,f} {printed.unit}; the table counts"
+        )
+
+
+def _is_said(in_words: Mapping[tuple[str, str, date], Figure], read: _Read) -> bool:
+    said = in_words.get((read.metric, read.period.type, read.period.end))
+    return said is not None and _is_rounding(said, read.cell.value)
+
+
+def _is_rounding(stated: Figure, millions: Decimal) -> bool:
+    """Whether a stated figure is an amount in millions, rounded as it is printed."""
+    scale = SCALES[stated.unit]
+    return abs(stated.value * scale - millions) <= stated.printed_step * scale / 2
 
 
 # Tables whose rows are segments

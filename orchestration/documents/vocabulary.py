@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from orchestration.registry import Registry
-from orchestration.registry.entries import Company, PrintedName, Segment, Structure
+from orchestration.registry.entries import (
+    Company,
+    MetricEntry,
+    PrintedName,
+    Segment,
+    StatedFigure,
+    Structure,
+)
 
 #: In an alias: the heading that a row stands under, then its own words.
 UNDER = " > "
@@ -57,6 +64,9 @@ class Vocabulary:
     structures: tuple[Structure, ...]
     segments: tuple[Segment, ...]
     names: tuple[PrintedName, ...]
+    stated: tuple[StatedFigure, ...]
+    #: Whether a metric is a flow or a stock.
+    natures: Mapping[str, str]
 
     @classmethod
     def of(cls, registry: Registry, company_key: str) -> Vocabulary:
@@ -76,6 +86,8 @@ class Vocabulary:
             tuple(s for s in registry.entries(Structure) if s.company_key == company_key),
             tuple(s for s in registry.entries(Segment) if s.company_key == company_key),
             names,
+            tuple(s for s in registry.entries(StatedFigure) if s.company_key == company_key),
+            {m.metric: m.nature for m in registry.entries(MetricEntry)},
         )
 
     @cached_property
