@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from itertools import takewhile
 
 from orchestration.documents.headers import Period
 from orchestration.documents.reading import Figure, Statement
@@ -54,11 +55,11 @@ _SENTENCE_END = re.compile(
     r"|[\t•▪●■◆⚫\uf000-\uf0ff])"
 )
 _NOTE = rf"(?:{NOTE_START}[^{NOTE_END}]*{NOTE_END}|\(\d{{1,2}}\)|\([a-z]\)|[*†‡§>])"
-_BETWEEN_WORDS = rf"[\s\-]*(?:{_NOTE}[\s\-]*)*"
+_BETWEEN_WORDS = rf"[\s\-]*(?:{_NOTE}[\s\-]*){{0,3}}"
 _UNIT = _any(_POWERS) + r"(?![A-Za-z])"
 _SIGN = r"RMB|CNY|US\s?\$|HK\s?\$|USD|HKD|(?<![A-Z])\$"
 #: Between a currency and a unit stands one number, however its digits are parted.
-_DIGITS = r"\d(?:[\d, ]*\d)?(?:[ ]?\.[ ]?\d(?:[\d ]*\d)?)?"
+_DIGITS = r"\d(?:[\d, ]{0,20}\d)?(?:[ ]?\.[ ]?\d(?:[\d ]{0,8}\d)?)?"
 _NUMBER = re.compile(r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
 _ABOUT = rf"(?:(?:{_any(('approximately', 'about'))})\s*)?"
 _AMOUNT = (
@@ -95,7 +96,7 @@ _MENTION = re.compile(
             # Not one period of the calendar: "since April 1, 2021", "from ... to ...".
             "open": rf"{_OPEN}\s*{_DATE}",
             "as_of": rf"{loosely('as')}\s*(?:of|at)\s*(?:the\s*end\s*of\s*)?{_DATE}",
-            "ended": rf"(?:{_LENGTH})(?:\s*(?:,|and|/)\s*(?:{_THE}\s*)?(?:{_LENGTH}))*"
+            "ended": rf"(?:{_LENGTH})(?:\s*(?:,|and|/)\s*(?:{_THE}\s*)?(?:{_LENGTH})){{0,2}}"
             rf"\s*(?:\([^()]{{1,12}}\)\s*)?{loosely('ended')}\s*{_DATE}",
             "month_quarter": rf"(?:{_any(MONTHS)})\s*(?:{_YEAR}\s*)?{loosely('quarter')}"
             rf"(?:{_OF}{_FISCAL}?{_YEAR})?",
@@ -227,16 +228,18 @@ class _Sentences:
     def start(self, position: int) -> int:
         """Return where the sentence of a position starts."""
         place = bisect_right(self._ends, position)
-        return self._ends[place - 1] if place else 0
+        return max(self._ends[place - 1] if place else 0, position - _FARTHEST_PERIOD)
 
     def end(self, position: int) -> int:
         """Return where it ends."""
         place = bisect_right(self._ends, position)
-        return self._ends[place] if place < len(self._ends) else len(self.text)
+        end = self._ends[place] if place < len(self._ends) else len(self.text)
+        return min(end, position + _FARTHEST_PERIOD)
 
     def before(self, position: int) -> Iterator[_Mention]:
         """Yield the mentions before a position, the nearest first."""
-        return reversed(self.mentions[: bisect_right(self._starts, position)])
+        for place in range(bisect_right(self._starts, position) - 1, -1, -1):
+            yield self.mentions[place]
 
     def following(self, position: int) -> _Mention | None:
         """Return the mention that directly follows an amount and says of when it is."""
@@ -360,6 +363,8 @@ def read_sentences(
     Amounts keep the unit and step they are printed with. What contradicts itself (its US$ in
     brackets, another print of it) is left out and said in the remarks.
     """
+    # Runs of spaces and empty lines mean nothing here, and cost time.
+    text = re.sub(r"\s{2,}", lambda m: next(c for c in "\t\n " if c in m[0] or c == " "), text)
     sentences = _Sentences(text, company, period_end)
     remarks: list[str] = []
     amounts: dict[tuple[str, Period | None], list[_Found]] = {}
@@ -509,17 +514,17 @@ def _period_of_section(sentences: _Sentences, found: _Found, start: int) -> Peri
     """
     nearest: Period | None = None
     for mention in sentences.before(start):
+        far = found.match.start() - mention.start
+        if far > _LONGEST_LIST:
+            break
         if mention.kind in ("other", "as_of", "this_quarter", "date"):
             continue
-        far = found.match.start() - mention.start
         if nearest is None:
             if far > _FARTHEST_PERIOD:
                 return None
             nearest = _one_period(sentences, found, mention.periods)
             if nearest is None:
                 return None
-        if far > _LONGEST_LIST:
-            break
         if re.match(r"\s*:", sentences.text[mention.end :][:4]):
             return nearest if _one_period(sentences, found, mention.periods) == nearest else None
     return nearest
@@ -558,7 +563,7 @@ def _as_of(sentences: _Sentences, found: _Found) -> date | None:
     start = sentences.start(found.match.start())
     mention = sentences.following(found.end)
     named = [mention] if mention is not None else []
-    named += [m for m in sentences.before(found.match.end()) if m.start >= start]
+    named += takewhile(lambda m: m.start >= start, sentences.before(found.match.end()))
     for mention in named:
         if mention.day is not None:
             return end if mention.day == end else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
@@ -322,3 +323,16 @@ def test_a_wording_that_cannot_be_read_is_refused(measure: str, template: str) -
         StatedFigure.model_validate(
             {"company_key": "alibaba", "measure": measure, "key": "x", "template": template}
         )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["quarter and " * 20_000, "capital expenditures \t\n" * 20_000, "RMB1 " + "1 " * 50_000,
+     "same quarter " * 10_000 + "capital expenditures were RMB1 million. " * 2_000,
+     " \t\n" * 50_000, "we repurchased " * 10_000],
+    ids=["periods", "words", "digits", "comparisons", "spaces", "gaps"],
+)  # fmt: skip
+def test_long_and_senseless_text_takes_no_longer_than_it_is(text: str) -> None:
+    before = time.process_time()
+    assert _read(text, CAPEX, BUYBACK, rates=["7.2672"]) == ([], [], [])
+    assert time.process_time() - before < 8
