@@ -102,6 +102,11 @@ class Head:
         return SCALES[self.unit]
 
     @property
+    def amounts(self) -> list[Slot]:
+        """Its columns of amounts, in order."""
+        return [slot for slot in self.slots if slot.kind == "amount"]
+
+    @property
     def growth(self) -> int | None:
         """Place of the growth over the year before among the percentages, if there is one."""
         percents = [slot for slot in self.slots if slot.kind == "percent"]

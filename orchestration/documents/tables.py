@@ -7,6 +7,7 @@ if one way to align its rows makes every column add up to the total; otherwise i
 from __future__ import annotations
 
 import itertools
+import math
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from decimal import Decimal
 from orchestration.documents.alignment import Amounts, align
 from orchestration.documents.headers import Head
 from orchestration.documents.tokens import Token, tokenise
-from orchestration.documents.vocabulary import Label, Vocabulary
+from orchestration.documents.vocabulary import Label, Vocabulary, letters
 
 #: More words than a row's name and its headings have: running text.
 _MAX_WORDS = 40
@@ -41,6 +42,14 @@ class Row:
     run: tuple[Token, ...] = ()
     percents: tuple[Decimal | None, ...] = ()
     has_bullet: bool = False
+
+    @property
+    def printed(self) -> str:
+        """Its own words, without the headings before them."""
+        name = self.label.name
+        if name is None or letters(self.label.printed) == letters(name.printed):
+            return " ".join(self.label.printed.split())
+        return name.printed
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,7 @@ def read_tables(
 
 
 def _rows(text: str, limit: int, head: Head, vocabulary: Vocabulary) -> Iterator[Row]:
-    amounts = sum(slot.kind == "amount" for slot in head.slots)
+    amounts = len(head.amounts)
     percents = len(head.slots) - amounts
     # The last row may end with a mark that stands where the next head begins.
     tokens = tokenise(text, head.end, min(limit + 20, head.end + _MAX_LENGTH))
@@ -136,7 +145,7 @@ def bridged(table: Table, places: Sequence[int]) -> Iterator[tuple[Row, Row]]:
 
     So a statement proves two of its figures: cash flow less purchases is free cash flow.
     """
-    amounts = sum(slot.kind == "amount" for slot in table.head.slots)
+    amounts = len(table.head.amounts)
     percents = len(table.head.slots) - amounts
     begin: Row | None = None
     sums: list[Decimal] | None = None
@@ -266,38 +275,29 @@ Column = tuple[Decimal, ...]
 
 
 def solutions(
-    rows: Sequence[Row], total: Sequence[Decimal | None], allowed: Sequence[Decimal], limit: int
+    rows: Sequence[Row], total: Sequence[Decimal | None], limit: int
 ) -> list[tuple[Amounts, ...]]:
-    """Return the ways to read rows so that every column adds up to its total.
+    """Return the ways to read rows so that every column adds up to its total, to the last digit.
 
     A column without a total is not asked. More than ``limit`` combinations are not tried. Numbers
     that a space parts are put together only if the table does not add up without.
     """
-    found = _solutions([row.ways for row in rows], total, allowed, limit)
+    found = _solutions([row.ways for row in rows], total, limit)
     if not found and any(row.parted_ways for row in rows):
-        every = [(*row.ways, *row.parted_ways) for row in rows]
-        found = _solutions(every, total, allowed, limit)
+        found = _solutions([(*row.ways, *row.parted_ways) for row in rows], total, limit)
     return found
 
 
 def _solutions(
-    ways: Sequence[Sequence[tuple[Amounts, ...]]],
-    total: Sequence[Decimal | None],
-    allowed: Sequence[Decimal],
-    limit: int,
+    ways: Sequence[Sequence[tuple[Amounts, ...]]], total: Sequence[Decimal | None], limit: int
 ) -> list[tuple[Amounts, ...]]:
     choices = [list(dict.fromkeys(way[0] for way in of_row)) for of_row in ways]
-    combinations = 1
-    for choice in choices:
-        combinations *= len(choice)
-    if combinations == 0 or combinations > limit:
+    if not 0 < math.prod(map(len, choices)) <= limit:
         return []
-    found: dict[tuple[Column, ...], tuple[Amounts, ...]] = {}
+    found: dict[tuple[tuple[Decimal, ...], ...], tuple[Amounts, ...]] = {}
     for combination in itertools.product(*choices):
-        if all(
-            expected is None or abs(sum(cells[c].value for cells in combination) - expected) <= most
-            for c, (expected, most) in enumerate(zip(total, allowed, strict=True))
-        ):
+        sums = (sum(cells[c].value for cells in combination) for c in range(len(total)))
+        if all(wanted is None or wanted == is_ for wanted, is_ in zip(total, sums, strict=True)):
             values = tuple(tuple(cell.value for cell in cells) for cells in combination)
             found.setdefault(values, combination)
     return list(found.values())

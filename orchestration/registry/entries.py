@@ -117,6 +117,11 @@ class Structure(Entry):
     first_reported_period: date
     last_reported_period: date | None = None
 
+    def is_reported_at(self, day: date) -> bool:
+        """Whether the company reports under it in the period that ends on a day."""
+        last = self.last_reported_period or date.max
+        return self.first_reported_period <= day <= last
+
 
 class Segment(Entry):
     """A segment, revenue line or part of one, within its structure. Key: ``segment_key``."""
