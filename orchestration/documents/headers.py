@@ -170,39 +170,46 @@ def _pieces(text: str, vocabulary: Vocabulary) -> Iterator[_Piece]:
         if name.role in ("segment", "total")
     }
     pattern = _pattern(tuple(sorted(labels, key=len, reverse=True)))
-    for start, end in _windows(text):
-        for match in pattern.finditer(text, start, end):
-            yield _Piece(str(match.lastgroup), match[0], match.start(), match.end())
+    lower = text.lower()
+    if len(lower) != len(text):
+        # A few letters of other scripts become two.
+        lower = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+    for start, end in _windows(lower):
+        for match in pattern.finditer(lower, start, end):
+            begin, stop = match.span()
+            yield _Piece(str(match.lastgroup), text[begin:stop], begin, stop)
 
 
-#: Letters that no head is without: of a period or a unit.
-_ANCHORS = (
-    "monthsended", "quarterended", "yearended",
-    *(f"in{sign}{unit}" for sign in ("", "rmb", "us") for unit in _UNITS),
-)  # fmt: skip
-_QUARTER = re.compile(r"\b[1-4]Q ?20\d\d")
-#: Characters before and after an anchor that a head may take.
-_BEFORE, _AFTER = 600, 1_200
+#: Letters that no head is without, and the characters before and after them that may be of it.
+#: A period alone is looked at to see where a table ends.
+_ANCHORS = {
+    **{f"in{sign}{unit}": (1_000, 1_000) for sign in ("", "rmb", "us") for unit in _UNITS},
+    **{f"{words}ended": (30, 150) for words in ("months", "quarter", "year")},
+}
+_QUARTER = re.compile(r"\b[1-4]q ?20\d\d")
+_AROUND_QUARTER = (300, 600)
 
 
 def _windows(text: str) -> list[tuple[int, int]]:
-    """Return the stretches of text that may hold a head: looking for one everywhere takes long."""
+    """Return the stretches of a text in lower case that may hold a head.
+
+    Looking for one everywhere takes long.
+    """
     # Looked for in letters alone: text layers part words.
     places = [place for place, letter in enumerate(text) if letter.isalpha()]
-    within = "".join(map(text.__getitem__, places)).lower()
-    found = {match.start() for match in _QUARTER.finditer(text)}
-    for anchor in _ANCHORS:
+    within = "".join(map(text.__getitem__, places))
+    found = [(match.start(), _AROUND_QUARTER) for match in _QUARTER.finditer(text)]
+    for anchor, around in _ANCHORS.items():
         position = within.find(anchor)
         while position >= 0:
-            found.add(places[position])
+            found.append((places[position], around))
             position = within.find(anchor, position + 1)
     windows: list[tuple[int, int]] = []
-    for anchor_at in sorted(found):
-        start, end = max(anchor_at - _BEFORE, 0), min(anchor_at + _AFTER, len(text))
+    for start, end in sorted((at - before, at + after) for at, (before, after) in found):
         if windows and start <= windows[-1][1]:
-            windows[-1] = (windows[-1][0], end)
+            windows[-1] = (windows[-1][0], max(end, windows[-1][1]))
         else:
-            windows.append((start, end))
+            windows.append((max(start, 0), end))
     return windows
 
 
@@ -225,10 +232,12 @@ def _pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
         "label": "|".join(loosely(label) for label in labels) or r"(?!)",
     }
     anywhere = ("unit", "quarter", "year", "currency")
-    words = "|".join(f"(?P<{k}>{w})" for k, w in alternatives.items() if k not in anywhere)
-    others = "|".join(f"(?P<{k}>{alternatives[k]})" for k in anywhere)
+    # Lower case is much faster than a pattern that takes both.
+    lower = {kind: words.lower() for kind, words in alternatives.items()}
+    words = "|".join(f"(?P<{k}>{w})" for k, w in lower.items() if k not in anywhere)
+    others = "|".join(f"(?P<{k}>{lower[k]})" for k in anywhere)
     # Asked once, not for each name: whether a word begins here.
-    return re.compile(f"(?<![A-Za-z])(?:{words})(?![A-Za-z])|{others}", re.IGNORECASE)
+    return re.compile(f"(?<![a-z])(?:{words})(?![a-z])|{others}")
 
 
 def _head(run: Sequence[_Piece], own: str, vocabulary: Vocabulary) -> Head | None:
