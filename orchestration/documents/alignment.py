@@ -128,6 +128,8 @@ class _Search:
             yield from self.with_cell(nil, rest, amounts, percents)
             return
         assert token.value is not None  # what is left is a number
+        if token.decimals == 3:
+            return  # "8.755" is 8,755 where points part thousands
         cell = self.cell(token, token.value)
         yield from self.with_cell(cell, rest, amounts, percents)
         if token.may_be_note:

@@ -18,7 +18,7 @@ from orchestration.documents.reading import DocumentRefused, Figure
 from orchestration.documents.tables import Row, Table
 from orchestration.documents.text import Text
 from orchestration.documents.vocabulary import Vocabulary
-from orchestration.registry.entries import Segment
+from orchestration.registry.entries import Segment, Structure
 
 #: How far a figure in US$ may be off, in its printed steps: three at most in the real releases.
 _DOLLAR_STEPS = Decimal("3.5")
@@ -63,6 +63,16 @@ class Evidence:
     def currency(self) -> str:
         """The reporting currency of the issuer."""
         return self.vocabulary.company.reporting_currency
+
+    def structures(self) -> list[Structure]:
+        """Return the structures that the release may report under.
+
+        Of each breakdown the one of the period reported, or all where the registry has none then.
+        """
+        every = self.vocabulary.structures
+        reported = [s for s in every if s.is_reported_at(self.period_end)]
+        breakdowns = {structure.breakdown for structure in reported}
+        return [*reported, *(s for s in every if s.breakdown not in breakdowns)]
 
     def own_columns(self, table: Table) -> list[tuple[int, Slot]]:
         """Return the columns in the reporting currency, with their place among the amounts."""
@@ -112,8 +122,10 @@ class Evidence:
         if before is None or not values[before] or printed is None:
             return None
         growth = 100 * (values[now] - values[before]) / abs(values[before])
+        allowed = 1 + abs(growth) / 100
         # Of a loss that grows some print a rise and some a fall.
-        if abs(abs(growth) - abs(printed)) <= 1 + abs(growth) / 100:
+        likely = (growth,) if values[before] > 0 else (growth, -growth)
+        if any(abs(rate - printed) <= allowed for rate in likely):
             return None
         scale = table.head.scale
         return (

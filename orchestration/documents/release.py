@@ -62,7 +62,7 @@ def read_release(content: bytes, name: str, company_key: str, registry: Registry
     if not period_ends:
         raise NothingPrinted(f"{name}: no table of figures with a head that can be read")
     period_end = max(period_ends)
-    _refuse_other_period(joined, name, period_end)
+    _refuse_other_period(joined[: heads[0].start], name, period_end)
     usable = _usable(tables, period_end)
     evidence = Evidence(name, text, vocabulary, usable, period_end, _rates(joined))
     collect_totals(evidence)
@@ -125,7 +125,7 @@ def _months_before(day: date, months: int) -> date:
 
 
 def _refuse_other_period(text: str, name: str, period_end: date) -> None:
-    """Refuse a document whose first words speak of another period than its tables.
+    """Refuse a document whose words before the first table speak of another period than it.
 
     Raises:
         DocumentRefused: naming both.

@@ -91,10 +91,7 @@ def _read_row_of_columns(
     structure = next(
         (
             s
-            for s in sorted(
-                evidence.vocabulary.structures,
-                key=lambda s: not s.is_reported_at(evidence.period_end),
-            )
+            for s in evidence.structures()
             if all(_of_column(evidence, s, slot) is not None for _, slot in segments)
         ),
         None,

@@ -44,10 +44,7 @@ class _Reader:
         self.contradicted: str | None = None
         #: Of each line the ways to read it in which its US$ column agrees.
         self.rows = {id(line): self._agreeing(line) for line in block.lines}
-        known = [s for s in evidence.vocabulary.structures if self._knows_all(s)]
-        self.structures = sorted(
-            known, key=lambda structure: not structure.is_reported_at(evidence.period_end)
-        )
+        self.structures = [s for s in evidence.structures() if self._knows_all(s)]
 
     def read(self) -> None:
         if not self.structures:

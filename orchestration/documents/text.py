@@ -25,6 +25,7 @@ MAX_TAG = 100_000
 MAX_UNPACKED = 100_000_000
 MAX_PAGES = 1_000
 MAX_TABLES = 5_000
+MAX_CELLS = 150_000
 MAX_DEPTH = 200
 #: Around a footnote mark that is known to be one.
 NOTE_START, NOTE_END = "\ue000", "\ue001"
@@ -161,8 +162,10 @@ def _refuse_bomb(content: bytes, name: str) -> None:
 def _of_html(content: bytes, name: str) -> str:
     from lxml import etree, html
 
-    if content.lower().count(b"<table") > MAX_TABLES:
-        raise DocumentRefused(f"{name}: more than {MAX_TABLES:,} tables")
+    lower = content.lower()
+    for tag, most in ((b"<table", MAX_TABLES), (b"<td", MAX_CELLS), (b"<th", MAX_CELLS)):
+        if lower.count(tag) > most:
+            raise DocumentRefused(f"{name}: more than {most:,} times {tag.decode()}>")
     if b"<!ENTITY" in content:
         raise DocumentRefused(f"{name}: declares entities, which no release does")
     tags = re.sub(rb"""["']data:[^"']*["']""", b'""', content)
