@@ -19,6 +19,7 @@ from orchestration.home import Home
 from orchestration.landing import Landing
 from orchestration.loading import Loader, newest_by_dataset
 from orchestration.locking import write_lock
+from orchestration.quality.report import READING, CheckOutcome, GuardReport
 from orchestration.release import CheckRow, Release, current_release, is_current, publish
 from orchestration.release.agreement import agreement_checks
 from orchestration.settings import settings
@@ -144,12 +145,19 @@ def _guard_checks(home: Home) -> list[CheckRow]:
             check=f"{outcome.column} {outcome.expectation}",
             severity="error" if outcome.severity == "critical" else "warn",
             passed=outcome.passed,
-            observed=outcome.line() if not outcome.passed else f"{report.rows} rows",
+            observed=_observed(outcome, report),
             subject=batch_id,
         )
         for batch_id, report in Loader(home).reports().items()
         for outcome in report.outcomes
     ]
+
+
+def _observed(outcome: CheckOutcome, report: GuardReport) -> str:
+    if not outcome.passed:
+        return outcome.line()
+    # What was checked while reading a document is counted in cells, not in rows of the batch.
+    return outcome.detail if outcome.check == READING else f"{report.rows} rows"
 
 
 def _test_check(test: dict[str, Any]) -> CheckRow:

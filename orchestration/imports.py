@@ -22,10 +22,6 @@ from orchestration.results import land_in_order, land_reading, quarantine_docume
 DOCUMENT = contract_for("document")
 SEGMENTS = contract_for("segment_result")
 COMPANY = contract_for("company_result")
-_FACTS_REQUIRED = (
-    "document_id", "segment_key", "metric", "period_start", "period_end", "period_type", "value",
-    "unit", "currency", "column_role", "source_url",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -136,7 +132,7 @@ def import_facts(loader: Loader, path: Path) -> list[Loaded]:
         FactsFileError: naming line, field and value of what cannot be read.
         BatchRejected: when the rows break the contract.
     """
-    rows = facts_file.read(path, SEGMENTS.batch_schema, _FACTS_REQUIRED)
+    rows = facts_file.read(path, SEGMENTS.batch_schema)
     segments = {s.segment_key: s for s in loader.registry.entries(Segment)}
     for row in rows:
         row["source"] = "import"

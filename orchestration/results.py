@@ -17,7 +17,7 @@ from orchestration.documents.reading import Reading
 from orchestration.documents.rows import company_batch, kpi_batch, segment_batch
 from orchestration.loading import Loaded, Loader
 from orchestration.quality.quarantine import Entry
-from orchestration.quality.report import CheckOutcome, GuardReport
+from orchestration.quality.report import READING, CheckOutcome, GuardReport
 
 DOCUMENT = contract_for("document")
 COMPANY = contract_for("company_result")
@@ -63,7 +63,7 @@ def reading_outcomes(reading: Reading) -> tuple[CheckOutcome, ...]:
     """Return what was checked while reading as outcomes of the guard's report."""
     return tuple(
         CheckOutcome(
-            check="reading",
+            check=READING,
             expectation=check.name,
             column=reading.document_id,
             severity="critical",
@@ -81,7 +81,7 @@ def quarantine_document(
     sha256 = hashlib.sha256(content).hexdigest()
     row = {"file": name, "company_key": company_key, "sha256": sha256, "reason": refusal}
     outcome = CheckOutcome(
-        check="reading",
+        check=READING,
         expectation="the document is read whole",
         column="(document)",
         severity="critical",

@@ -8,7 +8,7 @@ documents that have not landed, ``reported_on``, ``title`` and ``source_quality`
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -24,12 +24,19 @@ class FactsFileError(ValueError):
     """A file of figures that cannot be read; the message names file, line, field and value."""
 
 
-def read(path: Path, schema: pa.Schema, required: Sequence[str]) -> list[dict[str, Any]]:
+#: What no figure is without; ``segment_key`` may be empty.
+REQUIRED = (
+    "document_id", "segment_key", "metric", "period_start", "period_end", "period_type", "value",
+    "unit", "currency", "column_role", "printed_step", "source_url",
+)  # fmt: skip
+
+
+def read(path: Path, schema: pa.Schema) -> list[dict[str, Any]]:
     """Return the rows of a file with the types of ``schema``; an empty cell is ``None``.
 
     Raises:
-        FactsFileError: for an unknown or missing column, a cell of another type, an empty cell of
-            a ``required`` column, and a file without rows.
+        FactsFileError: for an unknown or missing column, a cell of another type, an empty cell that
+            must be filled, and a file without rows.
         FileNotFoundError: when there is no such file.
     """
     types = {field.name: field.type for field in schema} | {
@@ -42,7 +49,7 @@ def read(path: Path, schema: pa.Schema, required: Sequence[str]) -> list[dict[st
         reader = csv.DictReader(stream, restkey="(too many cells)")
         header = reader.fieldnames or []
         unknown = sorted(set(header) - types.keys())
-        missing = sorted(set(required) - set(header))
+        missing = sorted(set(REQUIRED) - set(header))
         if unknown or missing:
             raise FactsFileError(
                 f"{path.name}:1: "
@@ -53,22 +60,20 @@ def read(path: Path, schema: pa.Schema, required: Sequence[str]) -> list[dict[st
                 )
             )
         for cells in reader:
-            rows.append(_row(cells, types, required, f"{path.name}:{reader.line_num}"))
+            rows.append(_row(cells, types, f"{path.name}:{reader.line_num}"))
     if not rows:
         raise FactsFileError(f"{path.name}: has no rows")
     return rows
 
 
-def _row(
-    cells: Mapping[str, Any], types: Mapping[str, pa.DataType], required: Sequence[str], where: str
-) -> dict[str, Any]:
+def _row(cells: Mapping[str, Any], types: Mapping[str, pa.DataType], where: str) -> dict[str, Any]:
     if "(too many cells)" in cells or None in cells.values():
         raise FactsFileError(f"{where}: has more or fewer cells than the header")
     row: dict[str, Any] = {}
     for name, cell in cells.items():
         text = cell.strip()
         if not text:
-            if name in required:
+            if name in REQUIRED and name != "segment_key":
                 raise FactsFileError(f"{where}: {name}: is empty")
             row[name] = None
             continue

@@ -35,7 +35,7 @@ def reconcile(
         columns=["company_key", "structure", "metric"],
     )
     rows = rows.merge(adds_up, on=["company_key", "structure", "metric"])
-    scale = rows["unit"].map(_MILLIONS)
+    scale = rows["unit"].map(_MILLIONS).astype(float)
     rows["millions"] = rows["value"].astype(float) * scale
     rows["half_step"] = rows["printed_step"].astype(float) * scale / 2
     tables = (
@@ -88,7 +88,7 @@ def reconcile(
 
 
 def _totals(company: pd.DataFrame, documents: pd.DataFrame) -> pd.DataFrame:
-    scale = company["unit"].map(_MILLIONS)
+    scale = company["unit"].map(_MILLIONS).astype(float)
     totals = company[["document_id", *_PERIOD]].assign(
         total=company["value"].astype(float) * scale,
         total_half_step=company["printed_step"].astype(float) * scale / 2,

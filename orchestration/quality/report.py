@@ -10,6 +10,9 @@ from typing import Any, Literal
 #: More failing rows than this help nobody to find the cause.
 SHOWN_ROWS = 20
 
+#: The check that a document was read whole, and what was compared on the way.
+READING = "reading"
+
 Severity = Literal["critical", "warning"]
 
 
