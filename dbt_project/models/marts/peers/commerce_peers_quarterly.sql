@@ -1,0 +1,1 @@
+{{ peers_quarterly('commerce') }}
