@@ -55,6 +55,14 @@ class Format(StrEnum):
     json = "json"
 
 
+class ExportFormat(StrEnum):
+    """What ``warehouse export`` writes."""
+
+    csv = "csv"
+    xlsx = "xlsx"
+    parquet = "parquet"
+
+
 @app.command()
 def run(
     select: Annotated[
@@ -159,6 +167,29 @@ def query(
         except duckdb.Error as error:
             raise UserError(str(error)) from error
     _write_answer(columns, rows, format)
+
+
+@app.command()
+def export(
+    table: Annotated[
+        list[str] | None, typer.Option(help="schema.table, several times; default: all marts.")
+    ] = None,
+    format: Annotated[ExportFormat, typer.Option(help="What to write.")] = ExportFormat.csv,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Only what was known on that day."),
+    ] = None,
+    folder: Annotated[Path, typer.Option("--out", help="Where the files go.")] = Path("export"),
+) -> None:
+    """Write tables of the current release as files: CSV, Excel or Parquet."""
+    from orchestration.export import Format as Written
+    from orchestration.export import export as write_files
+    from orchestration.settings import warehouse_home
+
+    day = as_of.date() if as_of else None
+    home = warehouse_home().root
+    for path in write_files(home, Written(format), table or (), folder, as_of=day):
+        print(path)
 
 
 @app.command()
