@@ -80,7 +80,7 @@ revenue_growth as (
     {{ year_on_year(
         'revenue_prints',
         ['comparison', 'company_key', 'structure'],
-        alike=['segment_keys', 'currency']
+        alike=['currency']
     ) }}
 ),
 
