@@ -169,6 +169,21 @@ def query(
     _write_answer(columns, rows, format)
 
 
+@app.command(
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    add_help_option=False,
+)
+def metrics(context: typer.Context) -> None:
+    """Ask for metrics with MetricFlow: `warehouse metrics query --help`, `list metrics`."""
+    from orchestration.reader import current_release_id
+    from orchestration.settings import warehouse_home
+    from orchestration.transform import metricflow
+
+    home = warehouse_home()
+    current_release_id(home.root)  # or say that there is none
+    metricflow.run(home, context.args)
+
+
 @app.command()
 def export(
     table: Annotated[

@@ -1,0 +1,158 @@
+with company_prints as (
+    select
+        results.*,
+        periods.fiscal_quarter_index
+    from {{ ref('fct_company_result') }} as results
+    inner join {{ ref('dim_fiscal_period') }} as periods
+        on results.company_key = periods.company_key and results.period_end = periods.period_end
+    where results.period_type = 'quarter'
+),
+
+revenue_prints as (
+    select * from company_prints
+    where metric = 'revenue'
+),
+
+revenue_growth as (
+    {{ year_on_year('revenue_prints', ['company_key']) }}
+),
+
+revenue as (
+    select * from revenue_prints
+    where is_latest
+),
+
+capital_expenditure as (
+    select * from company_prints
+    where metric = 'capital_expenditure' and is_latest
+),
+
+repurchases as (
+    select
+        company_key,
+        period_end,
+        value_millions,
+        {{ trailing_twelve_months('value_millions', 'company_key') }} as ttm_millions
+    from company_prints
+    where metric = 'share_repurchase' and currency = 'USD' and is_latest
+),
+
+-- The cloud of the registry's comparison, under the structure that the quarter was reported in.
+cloud_quarters as (
+    select
+        prints.company_key,
+        prints.period_end,
+        prints.period_start,
+        max(prints.value_millions) filter (
+            where prints.metric = 'revenue'
+        ) as revenue_millions,
+        max(prints.value_millions) filter (
+            where prints.metric = profit_metrics.profit_metric
+        ) as profit_millions
+    from {{ ref('int_comparison_prints') }} as prints
+    left join {{ ref('int_profit_metric') }} as profit_metrics
+        on
+            prints.company_key = profit_metrics.company_key
+            and prints.structure = profit_metrics.structure
+    where
+        prints.comparison = 'cloud'
+        and prints.is_latest
+        and prints.is_reporting_structure
+    group by all
+),
+
+-- Price of the last session of the quarter times the shares stated for its last day.
+market_caps as (
+    select
+        securities.company_key,
+        share_counts.as_of as period_end,
+        prices.session_date as market_cap_date,
+        (
+            share_counts.value::double / securities.ordinary_shares_per_unit * prices.close
+        )::decimal(24, 6) as market_cap_usd_millions
+    from {{ ref('fct_kpi') }} as share_counts
+    inner join {{ ref('dim_security') }} as securities
+        on share_counts.company_key = securities.company_key and securities.currency = 'USD'
+    inner join {{ ref('fct_daily_price') }} as prices
+        on
+            securities.security_key = prices.security_key
+            and share_counts.as_of >= prices.session_date
+            and {{ days_between('prices.session_date', 'share_counts.as_of') }} < 7
+    where
+        share_counts.kpi = 'ordinary_shares_outstanding'
+        and share_counts.is_latest
+        and prices.close is not null
+    qualify row_number() over (
+        partition by securities.company_key, share_counts.as_of
+        order by prices.session_date desc, securities.security_key asc
+    ) = 1
+)
+
+select
+    revenue.company_key,
+    revenue.period_end,
+    revenue.period_start,
+    periods.fiscal_year,
+    periods.fiscal_quarter,
+    periods.calendar_quarter,
+    revenue.currency,
+    revenue.value_millions as revenue_millions,
+    {{ in_usd('revenue.value_millions', 'revenue.currency', 'rates.average_units_per_usd') }}
+        as revenue_usd_millions,
+    revenue_growth.growth_percent as revenue_yoy_percent,
+    capital_expenditure.value_millions as capital_expenditure_millions,
+    {{ in_usd(
+        'capital_expenditure.value_millions', 'revenue.currency', 'rates.average_units_per_usd'
+    ) }} as capital_expenditure_usd_millions,
+    {{ percent_of('capital_expenditure.value_millions', 'revenue.value_millions') }}
+        as capital_intensity_percent,
+    cloud_quarters.revenue_millions as cloud_revenue_millions,
+    {{ in_usd(
+        'cloud_quarters.revenue_millions', 'revenue.currency', 'rates.average_units_per_usd'
+    ) }} as cloud_revenue_usd_millions,
+    cloud_quarters.profit_millions as cloud_profit_millions,
+    {{ in_usd(
+        'cloud_quarters.profit_millions', 'revenue.currency', 'rates.average_units_per_usd'
+    ) }} as cloud_profit_usd_millions,
+    {{ percent_of('cloud_quarters.profit_millions', 'cloud_quarters.revenue_millions') }}
+        as cloud_margin_percent,
+    repurchases.value_millions as share_repurchase_usd_millions,
+    repurchases.ttm_millions as share_repurchase_ttm_usd_millions,
+    market_caps.market_cap_usd_millions,
+    market_caps.market_cap_date,
+    {{ percent_of('repurchases.ttm_millions', 'market_caps.market_cap_usd_millions') }}
+        as buyback_yield_percent,
+    revenue.document_id,
+    revenue.reported_on,
+    revenue.source_url
+from revenue
+inner join {{ ref('dim_fiscal_period') }} as periods
+    on revenue.company_key = periods.company_key and revenue.period_end = periods.period_end
+left join revenue_growth
+    on
+        revenue.company_key = revenue_growth.company_key
+        and revenue.period_end = revenue_growth.period_end
+left join capital_expenditure
+    on
+        revenue.company_key = capital_expenditure.company_key
+        and revenue.period_start = capital_expenditure.period_start
+        and revenue.period_end = capital_expenditure.period_end
+        and revenue.currency = capital_expenditure.currency
+left join repurchases
+    on
+        revenue.company_key = repurchases.company_key
+        and revenue.period_end = repurchases.period_end
+left join cloud_quarters
+    on
+        revenue.company_key = cloud_quarters.company_key
+        and revenue.period_start = cloud_quarters.period_start
+        and revenue.period_end = cloud_quarters.period_end
+left join market_caps
+    on
+        revenue.company_key = market_caps.company_key
+        and revenue.period_end = market_caps.period_end
+left join {{ ref('int_fx_period_average') }} as rates
+    on
+        revenue.period_start = rates.period_start
+        and revenue.period_end = rates.period_end
+        and revenue.currency = rates.currency
