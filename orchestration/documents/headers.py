@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from itertools import takewhile
 from typing import Literal
 
 from orchestration.documents.text import NOTE_END, NOTE_START
@@ -221,7 +222,9 @@ def _pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
         "quarter": r"[1-4]Q[ ]?20\d\d",
         "date": DATE,
         "monthday": rf"(?:{_MONTH})\s*\d[ ]?\d?(?!\d)|\d{{1,2}}\s+(?:{_MONTH})",
-        "unit": rf"\(\s*(?:amounts?\s+)?(?:RMB|US\$)?\s*(?:{units})\b[^()]{{0,90}}\)"
+        "unit": rf"\(\s*(?:amounts?\s+)?(?:RMB|US\$)?\s*(?:{units})\b[^()]{{0,90}}"
+        # "(in thousands of Renminbi ("RMB"))", "(in millions except for per share (or ADS) data)"
+        r"(?:\([^()]{0,20}\)[^()]{0,60}){0,2}\)"
         rf"|(?:RMB|US\$)\s*(?:{units})\b(?:,?\s*(?:unless|except)[a-z ]{{0,40}}"
         r"(?:specified|stated|noted|data|percentages))?",
         "year": rf"(?<![\d,.]){_YEAR}(?![,.]\d)",
@@ -241,13 +244,15 @@ def _pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _head(run: Sequence[_Piece], own: str, vocabulary: Vocabulary) -> Head | None:
-    # The name of the first row may follow; columns are named before their currency or unit.
+    # The name of the first row may follow; columns are mostly named before their currency or unit.
     last = max((i for i, p in enumerate(run) if p.kind not in ("label", "noise")), default=-1)
     after = next((i for i, p in enumerate(run) if i > last and p.kind == "label"), len(run))
-    run = run[:after]
+    run, below = run[:after], run[after:]
+    if not any(p.kind in ("currency", "amount", "percent", "label") for p in run):
+        run = [*run, *_columns_below(below, len(_periods(run, own)), vocabulary)]
     of = {kind: [p for p in run if p.kind == kind] for kind in {p.kind for p in run}}
     unit = _unit(of.get("unit", []))
-    periods = _periods(run)
+    periods = _periods(run, own)
     ends = vocabulary.company.fiscal_year_end_month
     if unit is None or not all(_is_fiscal(period, ends) for period in periods):
         return None
@@ -262,6 +267,23 @@ def _head(run: Sequence[_Piece], own: str, vocabulary: Vocabulary) -> Head | Non
     return Head(slots, unit, run[0].start, run[-1].end) if slots else None
 
 
+def _columns_below(
+    below: Sequence[_Piece], periods: int, vocabulary: Vocabulary
+) -> Sequence[_Piece]:
+    """Return the names of columns that stand below all else of a head, as the first row's may.
+
+    They are the same for each period: segments, and the consolidated column last.
+    """
+    places = [place for place, piece in enumerate(below) if piece.kind == "label"]
+    names = [_name(below[place].text, vocabulary) for place in places]
+    each = next((n for n, name in enumerate(names, 1) if name.role == "total"), 0)
+    columns = each * periods
+    if each < 3 or not 0 < columns <= len(names) or names[:columns] != names[:each] * periods:
+        return ()
+    end = places[columns - 1] + 1
+    return below[: end + sum(1 for _ in takewhile(lambda p: p.kind == "noise", below[end:]))]
+
+
 def _unit(pieces: Sequence[_Piece]) -> str | None:
     found = {unit for p in pieces for word, unit in _UNITS.items() if word in letters(p.text)}
     return found.pop() if len(found) == 1 else None
@@ -272,7 +294,7 @@ def _currency(words: str) -> str | None:
     return next((code for sign, code in _CURRENCIES.items() if sign in compact), None)
 
 
-def _periods(run: Sequence[_Piece]) -> list[Period]:
+def _periods(run: Sequence[_Piece], own: str) -> list[Period]:
     """Return the period of each date in the head, in the order of the dates."""
     if any(p.kind == "quarter" for p in run):
         # "4Q2019 4Q2018 2019 2018": years beside quarters are whole ones.
@@ -301,9 +323,12 @@ def _periods(run: Sequence[_Piece]) -> list[Period]:
             years.append((_year(piece.text), monthday, len(types)))
         elif piece.kind == "year":
             years.append((_year(piece.text), None, len(types)))
-    if not years or len(years) % len(types):
+    if not years:
         return []
-    owners = _owners([place for _, _, place in years], len(types), len(years) // len(types))
+    codes = [_currency(piece.text) or own for piece in run if piece.kind == "currency"]
+    owners = _owners([place for _, _, place in years], len(types), [c == own for c in codes])
+    if owners is None:
+        return []
     # "March 31, 2018 2019": the day is said once, for all the years.
     each_has_its_own = all(monthday for _, monthday, _ in years)
     found = []
@@ -315,15 +340,25 @@ def _periods(run: Sequence[_Piece]) -> list[Period]:
     return found
 
 
-def _owners(places: list[int], types: int, each: int) -> list[int]:
-    """Return for each date the period name it belongs to.
+def _owners(places: list[int], types: int, are_own: list[bool]) -> list[int] | None:
+    """Return for each date the period name it belongs to, ``None`` where that is unclear.
 
-    Either every name is followed by its own dates, or all names come first and the dates are
-    shared out evenly.
+    Either every name is followed by its own dates, or all names come first. Then columns in a
+    further currency part the dates, as each ends a period's; without, they are shared out evenly.
     """
-    if all(place == types for place in places):
-        return [position // each for position in range(len(places))]
-    return [place - 1 for place in places]
+    if any(place != types for place in places):
+        return [place - 1 for place in places] if len(places) % types == 0 else None
+    owners, owner = [], 0
+    for position, is_own in enumerate(are_own):
+        owner += is_own and position > 0 and not are_own[position - 1]
+        owners.append(owner)
+    if owner + 1 == types and len(places) == len(are_own):
+        return owners
+    if owner + 1 == types and len(places) == sum(are_own):
+        return [of for of, is_own in zip(owners, are_own, strict=True) if is_own]
+    if len(places) % types == 0:
+        return [position // (len(places) // types) for position in range(len(places))]
+    return None
 
 
 def _is_fiscal(period: Period, year_ends: int) -> bool:

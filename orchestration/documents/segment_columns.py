@@ -111,7 +111,8 @@ def _read_row_of_columns(
                 read = evidence.read(table, row, totals[0], metric, period, cells[totals[0]])
                 evidence.note_total(read)
             if not known or total in known:
-                found[tuple(cell.value for cell in cells)] = cells
+                # Of other periods the ways may say different things.
+                found[tuple(cells[place].value for place, _ in own)] = cells
     if len(found) != 1:
         if totals and ways and len(found) == 0:
             sums = sum(ways[0][0][place].value for place, _ in segments)
