@@ -75,11 +75,16 @@ class Company(Entry):
 
 
 class Exchange(Entry):
-    """An exchange and the exchange_calendars calendar whose sessions it keeps. Key: MIC."""
+    """An exchange and the exchange_calendars calendar whose sessions it keeps. Key: MIC.
+
+    ``market_benchmark`` stands for the market as a whole where a security listed on the exchange
+    is held against it (market model of event studies).
+    """
 
     exchange_mic: Annotated[str, Field(pattern=r"^[A-Z]{4}$")]
     name: Text
     calendar: Text
+    market_benchmark: Text
     source: Text
 
 
@@ -104,6 +109,20 @@ class Security(Entry):
     ordinary_shares_per_unit: int | None = Field(None, gt=0)
     role: Literal["subject", "peer", "benchmark"]
     dividends_recorded_after: date | None = None
+
+
+class ShareSplit(Entry):
+    """A split of a company's ordinary shares, whatever became of its ADSs. Key: company and day.
+
+    A count dated before ``effective_on`` is in old shares. Splits of a listed security are
+    corporate actions; this file holds what those leave out or what is not landed.
+    """
+
+    company_key: Key
+    effective_on: date
+    new_shares_per_old: float = Field(gt=0)
+    note: str | None = None
+    source: Text
 
 
 class Structure(Entry):

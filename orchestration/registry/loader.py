@@ -26,6 +26,7 @@ from orchestration.registry.entries import (
     PrintedName,
     Security,
     Segment,
+    ShareSplit,
     StatedFigure,
     Structure,
     XbrlConcept,
@@ -41,6 +42,7 @@ FILES: dict[str, tuple[type[Entry], tuple[str, ...]]] = {
     "exchanges": (Exchange, ("exchange_mic",)),
     "lost_sessions": (LostSession, ("exchange_mic", "session_date")),
     "securities": (Security, ("security_key",)),
+    "share_splits": (ShareSplit, ("company_key", "effective_on")),
     "structures": (Structure, ("company_key", "structure")),
     "segments": (Segment, ("segment_key",)),
     "metrics": (MetricEntry, ("metric",)),
@@ -125,6 +127,7 @@ _SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "ordinary_shares_per_unit": pa.int32(),
         "dividends_recorded_after": pa.date32(),
     },
+    "share_splits": {"effective_on": pa.date32(), "new_shares_per_old": pa.float64()},
     "structures": {"first_reported_period": pa.date32(), "last_reported_period": pa.date32()},
     "segments": {"required": pa.bool_()},
     "metrics": {"gaap": pa.bool_()},
@@ -202,6 +205,8 @@ def _duplicate_keys(lines: _Lines) -> Iterator[str]:
 _REFERENCES: dict[tuple[str, str], tuple[str, str]] = {
     ("securities", "exchange_mic"): ("exchanges", "exchange_mic"),
     ("securities", "company_key"): ("companies", "company_key"),
+    ("exchanges", "market_benchmark"): ("securities", "security_key"),
+    ("share_splits", "company_key"): ("companies", "company_key"),
     ("lost_sessions", "exchange_mic"): ("exchanges", "exchange_mic"),
     ("structures", "company_key"): ("companies", "company_key"),
     ("structures", "adds_up_to"): ("metrics", "metric"),
@@ -234,6 +239,27 @@ def _calendars_unknown(lines: _Lines) -> Iterator[str]:
     for line in lines["exchanges"]:
         if cast("Exchange", line.entry).calendar not in known:
             yield line.problem("calendar", "is not a calendar of exchange_calendars")
+
+
+def _benchmarks_of_other_sessions(lines: _Lines) -> Iterator[str]:
+    """A benchmark is one by its role, and holds the sessions of the exchange it stands for."""
+    calendars = {
+        entry.exchange_mic: entry.calendar
+        for entry in (cast("Exchange", line.entry) for line in lines["exchanges"])
+    }
+    securities = {
+        entry.security_key: entry
+        for entry in (cast("Security", line.entry) for line in lines["securities"])
+    }
+    for line in lines["exchanges"]:
+        exchange = cast("Exchange", line.entry)
+        benchmark = securities.get(exchange.market_benchmark)
+        if benchmark is None:
+            continue
+        if benchmark.role != "benchmark":
+            yield line.problem("market_benchmark", "is no benchmark in securities.csv")
+        if calendars.get(benchmark.exchange_mic) != exchange.calendar:
+            yield line.problem("market_benchmark", "keeps the sessions of another calendar")
 
 
 def _segments_without_structure(lines: _Lines) -> Iterator[str]:
@@ -348,6 +374,7 @@ _CHECKS: tuple[Callable[[_Lines], Iterator[str]], ...] = (
     _duplicate_keys,
     _unknown_references,
     _calendars_unknown,
+    _benchmarks_of_other_sessions,
     _segments_without_structure,
     _overlapping_structures,
     _comparisons_of_other_segments,
