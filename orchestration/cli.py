@@ -55,6 +55,13 @@ class Format(StrEnum):
     json = "json"
 
 
+class DiffFormat(StrEnum):
+    """How ``warehouse diff`` writes what changed."""
+
+    markdown = "markdown"
+    csv = "csv"
+
+
 class ExportFormat(StrEnum):
     """What ``warehouse export`` writes."""
 
@@ -182,6 +189,40 @@ def metrics(context: typer.Context) -> None:
     home = warehouse_home()
     current_release_id(home.root)  # or say that there is none
     metricflow.run(home, context.args)
+
+
+@app.command()
+def diff(
+    before: Annotated[
+        str | None, typer.Argument(help="Default: the release before the current one.")
+    ] = None,
+    after: Annotated[str | None, typer.Argument(help="Default: the current release.")] = None,
+    format: Annotated[
+        DiffFormat, typer.Option(help="A report that counts first, or every change.")
+    ] = DiffFormat.markdown,
+) -> None:
+    """Say what changed from one release to another: figures new, restated, corrected, gone."""
+    import csv
+    import tempfile
+
+    import duckdb
+
+    from orchestration.export import csv_cell
+    from orchestration.release.changes_report import changes, chosen, every_change
+    from orchestration.settings import warehouse_home
+
+    home = warehouse_home()
+    older, newer = chosen(home, before, after)
+    try:
+        with tempfile.TemporaryDirectory() as spill:
+            if format is DiffFormat.markdown:
+                print(changes(older, newer, Path(spill)), end="")
+            else:
+                rows = every_change(older, newer, Path(spill))
+                writer = csv.writer(sys.stdout, lineterminator="\n")
+                writer.writerows(map(csv_cell, row) for row in rows)
+    except duckdb.Error as error:
+        raise UserError(f"a release cannot be read whole: {error}") from error
 
 
 @app.command()

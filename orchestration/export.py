@@ -279,10 +279,11 @@ def _write_csv(
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([escaped(column.header) for column in relation.columns])
         for row in _rows(answer):
-            writer.writerow([_csv_cell(cell) for cell in row])
+            writer.writerow([csv_cell(cell) for cell in row])
 
 
-def _csv_cell(cell: Any) -> Any:
+def csv_cell(cell: Any) -> Any:
+    """Return what a CSV file holds of a value: text escaped, numbers in plain digits."""
     if isinstance(cell, str):
         return escaped(cell)
     if isinstance(cell, bool):

@@ -10,6 +10,7 @@ from orchestration.release.catalogue import (
     current_release,
     find_release,
     is_current,
+    previous_release,
     releases,
     rollback,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "current_release",
     "find_release",
     "is_current",
+    "previous_release",
     "publish",
     "releases",
     "rollback",

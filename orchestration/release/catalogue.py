@@ -91,12 +91,13 @@ def rollback(home: Home, release_id: str | None = None) -> Release:
     Nothing is deleted; the releases after it stay and can be rolled forward to.
     """
     with write_lock(home, LOCK_TIMEOUT_SECONDS):
-        target = find_release(home, release_id) if release_id else _previous(home)
+        target = find_release(home, release_id) if release_id else previous_release(home)
         switch_to(home, target.release_id)
         return target
 
 
-def _previous(home: Home) -> Release:
+def previous_release(home: Home) -> Release:
+    """Return the newest kept release before the current one; raises :class:`NoSuchRelease`."""
     current = current_release(home)
     older = [r for r in releases(home) if current and r.release_id < current.release_id]
     if not older:

@@ -18,6 +18,7 @@ from orchestration.release.catalogue import (
     DATABASE_FILE,
     LOCK_TIMEOUT_SECONDS,
     Release,
+    current_release,
     parquet_path,
     partial_folder,
     releases,
@@ -25,6 +26,7 @@ from orchestration.release.catalogue import (
     remove_old_releases,
     switch_to,
 )
+from orchestration.release.changes_report import write_changes
 from orchestration.release.content_hash import summarise
 from orchestration.release.manifest import Manifest, TableSummary
 from orchestration.release.ops_tables import (
@@ -90,6 +92,9 @@ def publish(
                 with _opened(folder / DATABASE_FILE) as database:
                     write_ops_tables(database, manifest, checks, assertions)
                     _write_parquet(database, folder, tables, kept)
+                # A folder of its own: the session that has the build open may spill too.
+                spill = home.build / "spill-changes"
+                write_changes(Release(folder, manifest), current_release(home), spill)
                 written = sum(path.stat().st_size for path in _files(folder))
                 manifest = replace(manifest, bytes=written)
                 manifest.write(folder)

@@ -40,6 +40,7 @@ def test_a_release_holds_database_parquet_and_manifest(home: Home) -> None:
     assert current_release(home) == release
     assert home.current.readlink() == Path("releases") / release.release_id
     assert sorted(p.name for p in release.folder.iterdir()) == [
+        "changes.md",
         "manifest.json",
         "parquet",
         "warehouse.duckdb",
