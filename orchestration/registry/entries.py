@@ -242,7 +242,12 @@ class Comparison(Entry):
 
 
 class Claim(Entry):
-    """A claim of the investment case and the rule that decides it. Key: ``claim_id``."""
+    """A claim of the investment case and the rule that decides it. Key: ``claim_id``.
+
+    Judged are the newest ``observations`` of ``metric`` and, where there is a ``second_metric``,
+    the newest of that, all by the same rule and threshold: if they disagree the verdict is
+    ``mixed``. ``if_missing`` says what would have to be on record where nothing can be observed.
+    """
 
     claim_id: Key
     statement: Text
@@ -251,6 +256,15 @@ class Claim(Entry):
     threshold: float
     unit: Text
     period: Text
+    observations: int = Field(1, gt=0)
+    second_metric: Key | None = None
+    if_missing: Text
+
+    @model_validator(mode="after")
+    def _compares_two_metrics(self) -> Claim:
+        if self.second_metric == self.metric:
+            raise ValueError("second_metric is the metric itself")
+        return self
 
 
 class FreshnessLimit(Entry):

@@ -133,7 +133,7 @@ _SCHEMAS: dict[str, dict[str, pa.DataType]] = {
     "metrics": {"gaap": pa.bool_()},
     "comparisons": {"in_share": pa.bool_()},
     "comparison_segments": {"in_share": pa.bool_()},
-    "claims": {"threshold": pa.float64()},
+    "claims": {"threshold": pa.float64(), "observations": pa.int32()},
     "freshness_limits": {"warn_after_days": pa.int32(), "error_after_days": pa.int32()},
     "lost_sessions": {"session_date": pa.date32()},
     "xbrl_concepts": {"priority": pa.int32()},
