@@ -219,7 +219,7 @@ def diff(
                 print(changes(older, newer, Path(spill)), end="")
             else:
                 rows = every_change(older, newer, Path(spill))
-                writer = csv.writer(sys.stdout, lineterminator="\n")
+                writer = csv.writer(sys.stdout)
                 writer.writerows(map(csv_cell, row) for row in rows)
     except duckdb.Error as error:
         raise UserError(f"a release cannot be read whole: {error}") from error

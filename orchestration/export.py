@@ -276,7 +276,8 @@ def _write_csv(
 
     answer = connection.execute(_ordered(relation, _values(relation)), relation.parameters)
     with target.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
+        # Lines end in CR LF, as RFC 4180 has it: with LF alone Python leaves a CR unquoted.
+        writer = csv.writer(stream)
         writer.writerow([escaped(column.header) for column in relation.columns])
         for row in _rows(answer):
             writer.writerow([csv_cell(cell) for cell in row])

@@ -123,6 +123,7 @@ _PRICE_COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
 #: Keys of the other core tables; one that is not here is compared by whole rows.
 ROW_KEYS: Mapping[str, tuple[str, ...]] = {
     PRICES: ("security_key", "session_date"),
+    "core.dim_claim": ("claim_id",),
     "core.dim_company": ("company_key",),
     "core.dim_comparison_segment": ("comparison", "company_key", "structure", "segment_key"),
     "core.dim_date": ("calendar_date",),
