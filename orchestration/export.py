@@ -157,23 +157,21 @@ def unit_of(name: str, description: str, columns: Sequence[str]) -> str | None:
     """Return the unit of a numeric column, ``None`` where nothing says one.
 
     The name says it by its ending: ``_usd_millions``, ``_millions``, ``_percent``, ``_days``,
-    ``_quarters``, ``_per_usd``. Where the description says "in `currency`" (or another of the
-    table's ``columns``), each row says it there: ``millions, see currency``.
+    ``_quarters``, ``_sessions``, ``_units_per_usd``. Millions that name no currency, and are not
+    of shares, are money in the row's ``currency`` where the table has that column. Where the name
+    says nothing and the description says "in `currency`" or "in `unit`", each row says it there.
     """
-    scale = "millions" if name.endswith("_millions") else None
     if currency := re.search(r"_(usd|cny|hkd|eur)_millions$", name):
         return f"{currency[1].upper()} millions"
-    if named := re.search(r"\bin (?:(millions) of )?`(\w+)`", description):
-        if named[2] in columns and named[2] != name:
-            return ", ".join(filter(None, [scale or named[1], f"see {named[2]}"]))
-    elif "reporting currency" in description and scale and "currency" in columns:
-        return f"{scale}, see currency"
-    if scale:
-        return scale
+    if name.endswith("_millions"):
+        in_currency = "currency" in columns and "shares" not in name
+        return "millions, see currency" if in_currency else "millions"
     if per := re.search(r"(?:^|_)units_per_([a-z]{3})$", name):
         return f"units per {per[1].upper()}"
     if ending := re.search(r"_(percent|days|quarters|sessions)$", name):
         return ending[1]
+    if (named := re.search(r"\bin `(currency|unit)`", description)) and named[1] in columns:
+        return f"see {named[1]}"
     return "fraction" if "as a fraction" in description else None
 
 

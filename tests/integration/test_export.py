@@ -197,8 +197,9 @@ def test_an_unknown_table_is_refused_with_the_nearest(made: Home, tmp_path: Path
     [
         ("revenue_usd_millions", "Revenue in millions of US dollars.", "USD millions"),
         ("revenue_millions", "Revenue in millions of `currency`.", "millions, see currency"),
-        ("value_millions", "In millions of the reporting currency.", "millions, see currency"),
-        ("shares_millions", "Shares in millions, as stated.", "millions"),
+        ("profit_ttm_millions", "The same sum of profit.", "millions, see currency"),
+        ("ordinary_shares_millions", "Shares in millions, as stated.", "millions"),
+        ("yoy_percent", "Growth of revenue in `currency`.", "percent"),
         ("value", "The figure in `unit`.", "see unit"),
         ("close", "Last price in `currency`, unadjusted.", "see currency"),
         ("margin_percent", "Profit as a percentage of revenue.", "percent"),
