@@ -126,6 +126,7 @@ def publish_build(home: Home) -> tuple[Release, bool]:
             ],
             assertions=landing.log.assertions(),
             newest_observations=newest_by_dataset(landing.log.in_effect()),
+            docs=dbt.write_docs(home),
         )
         return release, True
 

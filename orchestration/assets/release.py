@@ -38,5 +38,6 @@ def release() -> dg.MaterializeResult[None]:
             "checks warned": manifest.checks.warned,
             "bytes": manifest.bytes,
             "path": f"published/releases/{published.release_id}",
+            "docs": f"published/releases/{published.release_id}/docs/index.html",
         }
     )

@@ -41,9 +41,19 @@ class Release:
         """Its DuckDB file."""
         return self.folder / DATABASE_FILE
 
+    @property
+    def docs(self) -> Path:
+        """The page that describes its tables, metrics and readers."""
+        return docs_path(self.folder)
+
     def parquet(self, table: Table) -> Path:
         """Return where the Parquet file of a table lies."""
         return parquet_path(self.folder, table)
+
+
+def docs_path(folder: Path) -> Path:
+    """Return where a release in ``folder`` has its documentation."""
+    return folder / "docs" / "index.html"
 
 
 def parquet_path(folder: Path, table: Table) -> Path:

@@ -19,6 +19,7 @@ from orchestration.release.catalogue import (
     LOCK_TIMEOUT_SECONDS,
     Release,
     current_release,
+    docs_path,
     parquet_path,
     partial_folder,
     releases,
@@ -58,11 +59,13 @@ def publish(
     checks: Sequence[CheckRow],
     assertions: Sequence[Assertion],
     newest_observations: Mapping[str, date],
+    docs: Path | None = None,
 ) -> Release:
     """Publish the build database as a new release and make it current.
 
     Written beside the releases, synced, renamed, and only then switched to: a crash at any moment
-    leaves the old release current, or the new one, entire. Raises :class:`ReleaseRefused` when a
+    leaves the old release current, or the new one, entire. ``docs`` is the page that describes the
+    tables. Raises :class:`ReleaseRefused` when a
     blocking check failed or there is nothing to publish. Nobody may have the build database open.
     """
     _refuse_failed_checks(checks)
@@ -95,6 +98,9 @@ def publish(
                 # A folder of its own: the session that has the build open may spill too.
                 spill = home.build / "spill-changes"
                 write_changes(Release(folder, manifest), current_release(home), spill)
+                if docs:
+                    docs_path(folder).parent.mkdir()
+                    shutil.copy(docs, docs_path(folder))
                 written = sum(path.stat().st_size for path in _files(folder))
                 manifest = replace(manifest, bytes=written)
                 manifest.write(folder)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -101,6 +102,25 @@ def run_unit_tests(home: Home) -> list[NodeOutcome]:
         DbtFailed: when dbt could not run.
     """
     return _run(home, lambda line: None, "test", *_selected(["test_type:unit"]))
+
+
+def write_docs(home: Home) -> Path:
+    """Write the documentation of what is built, as one page that needs no server; returns it.
+
+    Raises:
+        DbtFailed: when dbt could not run.
+    """
+    folder = home.build / "docs"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    # Without compiling, which costs seconds, dbt takes the parsed project from where it would
+    # have written it.
+    shutil.copy(ensure_parsed(), folder / "manifest.json")
+    target = str(folder)
+    with _home_in_environment(home):
+        arguments = ("--static", "--no-compile", "--target-path", target, "--log-path", target)
+        _invoke(lambda line: None, "docs", "generate", *arguments)
+    return folder / "static_index.html"
 
 
 def _selected(select: Sequence[str]) -> list[str]:

@@ -61,30 +61,26 @@ cloud_quarters as (
     group by all
 ),
 
--- Price of the last session of the quarter times the shares stated for its last day.
+-- At the quarter's end as it was known then; every listing of a company values all of it.
 market_caps as (
     select
-        securities.company_key,
-        share_counts.as_of as period_end,
-        prices.session_date as market_cap_date,
-        (
-            share_counts.value::double / securities.ordinary_shares_per_unit * prices.close
-        )::decimal(24, 6) as market_cap_usd_millions
-    from {{ ref('fct_kpi') }} as share_counts
-    inner join {{ ref('dim_security') }} as securities
-        on share_counts.company_key = securities.company_key and securities.currency = 'USD'
-    inner join {{ ref('fct_daily_price') }} as prices
+        periods.company_key,
+        periods.period_end,
+        valuations.session_date as market_cap_date,
+        valuations.market_cap_usd_millions
+    from {{ ref('dim_fiscal_period') }} as periods
+    inner join {{ ref('valuation_daily') }} as valuations
         on
-            securities.security_key = prices.security_key
-            and share_counts.as_of >= prices.session_date
-            and {{ days_between('prices.session_date', 'share_counts.as_of') }} < 7
-    where
-        share_counts.kpi = 'ordinary_shares_outstanding'
-        and share_counts.is_latest
-        and prices.close is not null
+            periods.company_key = valuations.company_key
+            and periods.period_end >= valuations.session_date
+            and {{ days_between('valuations.session_date', 'periods.period_end') }} < 7
+    where valuations.market_cap_usd_millions is not null
     qualify row_number() over (
-        partition by securities.company_key, share_counts.as_of
-        order by prices.session_date desc, securities.security_key asc
+        partition by periods.company_key, periods.period_end
+        order by
+            valuations.session_date desc,
+            case when valuations.currency = 'USD' then 0 else 1 end asc,
+            valuations.security_key asc
     ) = 1
 )
 
