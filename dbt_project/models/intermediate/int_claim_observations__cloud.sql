@@ -61,15 +61,27 @@ prints as (
 sums as (
     select
         structure,
-        segment_keys,
         period_end,
         fiscal_quarter_index,
         is_reporting_structure,
-        {{ segment_references('segment_keys', 'period_end') }} as evidence,
+        max(segment_keys) filter (where metric = 'revenue') as segment_keys,
+        max(segment_keys) filter (where metric = 'adjusted_ebita') as profit_segment_keys,
         max(value_millions) filter (where metric = 'revenue') as revenue_millions,
         max(value_millions) filter (where metric = 'adjusted_ebita') as adjusted_ebita_millions
     from prints
     group by all
+),
+
+referenced as (
+    select
+        *,
+        -- A margin is of the segments that both figures are printed for.
+        case
+            when profit_segment_keys = segment_keys
+                then {{ percent_of('adjusted_ebita_millions', 'revenue_millions') }}
+        end as margin_percent,
+        {{ segment_references('segment_keys', 'period_end') }} as evidence
+    from sums
 ),
 
 pairs as (
@@ -79,17 +91,15 @@ pairs as (
         {{ percent_of('later.revenue_millions', 'quarters.revenue_millions') }} as share_percent,
         {{ percent_of('earlier.revenue_millions', 'quarters_before.revenue_millions') }}
             as share_percent_before,
-        {{ percent_of('later.adjusted_ebita_millions', 'later.revenue_millions') }}
-            as margin_percent,
-        {{ percent_of('earlier.adjusted_ebita_millions', 'earlier.revenue_millions') }}
-            as margin_percent_before,
+        later.margin_percent,
+        earlier.margin_percent as margin_percent_before,
         later.evidence || '|' || earlier.evidence as segment_evidence,
         quarters.evidence || '|' || quarters_before.evidence as group_evidence,
         {{ each_once(['quarters.source_url', 'quarters_before.source_url']) }} as source_urls,
         'Both as the structure ' || later.structure || ' divides them' as note
-    from sums as later
+    from referenced as later
     inner join quarters on later.period_end = quarters.period_end
-    left join sums as earlier
+    left join referenced as earlier
         on
             later.structure = earlier.structure
             and later.segment_keys = earlier.segment_keys

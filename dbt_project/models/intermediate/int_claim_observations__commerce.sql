@@ -109,11 +109,13 @@ share_changes as (
 sums as (
     select
         prints.structure,
-        prints.segment_keys,
         prints.period_end,
         prints.fiscal_quarter_index,
         prints.is_reporting_structure,
-        {{ segment_references('prints.segment_keys', 'prints.period_end') }} as segment_evidence,
+        max(prints.segment_keys) filter (where prints.metric = 'revenue') as segment_keys,
+        max(prints.segment_keys) filter (
+            where prints.metric = 'adjusted_ebita'
+        ) as profit_segment_keys,
         max(prints.value_millions) filter (where prints.metric = 'revenue') as revenue_millions,
         max(prints.value_millions) filter (
             where prints.metric = 'adjusted_ebita'
@@ -127,12 +129,14 @@ sums as (
 parts as (
     select
         sums.*,
-        quarters.revenue_millions as group_revenue_millions,
+        quarters.currency,
         quarters.adjusted_ebita_millions as group_adjusted_ebita_millions,
         {{ percent_of('sums.revenue_millions', 'quarters.revenue_millions') }} as share_percent,
-        sums.segment_evidence || '|' || quarters.evidence as evidence,
-        quarters.source_url,
-        quarters.currency
+        {{ segment_references('sums.segment_keys', 'sums.period_end') }} || '|'
+        || quarters.evidence as evidence,
+        {{ segment_references('sums.profit_segment_keys', 'sums.period_end') }} || '|'
+        || quarters.evidence as profit_evidence,
+        quarters.source_url
     from sums
     inner join quarters on sums.period_end = quarters.period_end
 ),
@@ -198,7 +202,8 @@ windows as (
         parts.period_end as part_period_end,
         parts.adjusted_ebita_millions,
         parts.group_adjusted_ebita_millions,
-        parts.evidence,
+        parts.profit_evidence as evidence,
+        parts.profit_segment_keys,
         parts.source_url,
         later.currency,
         later.fiscal_quarter_index - parts.fiscal_quarter_index as quarters_back,
@@ -230,6 +235,7 @@ profit_years as (
             where not is_of_latest_year
         ) as group_profit_before,
         count(adjusted_ebita_millions) as quarters_with_profit,
+        count(distinct profit_segment_keys) as divisions,
         count(group_adjusted_ebita_millions) as quarters_with_group_profit,
         {{ joined_list('evidence', 'quarters_back', "'|'") }} as evidence,
         {{ joined_list('source_url', 'quarters_back', "'|'") }} as source_urls
@@ -243,7 +249,7 @@ profit_changes as (
         period_end as observed_on,
         'four quarters to ' || period_end::string || ' against the four before' as observed_period,
         case
-            when quarters_with_profit = 8 and quarters_with_group_profit = 8
+            when quarters_with_profit = 8 and quarters_with_group_profit = 8 and divisions = 1
                 then
                     {{ percent_of('profit', 'group_profit') }}
                     - {{ percent_of('profit_before', 'group_profit_before') }}

@@ -44,25 +44,38 @@ stated_amounts as (
     where results.is_latest and results.period_type = 'quarter'
 ),
 
--- The quarters that each structure stood in a current column for.
-structures as (
+-- The quarters that each structure stood in a current column for, and the first document that did.
+current_prints as (
     select
         results.company_key,
         results.structure,
-        structures.name,
-        min(results.period_end) as first_period_end,
-        max(results.period_end) as last_period_end,
-        min_by(results.document_id, results.period_end) as first_document_id
+        results.document_id,
+        results.period_end,
+        row_number() over (
+            partition by results.company_key, results.structure
+            order by results.period_end, results.ordered_on, results.document_id
+        ) as place
     from {{ ref('fct_segment_result') }} as results
     inner join subject on results.company_key = subject.company_key
-    inner join {{ ref('dim_structure') }} as structures
-        on
-            results.company_key = structures.company_key
-            and results.structure = structures.structure
     where
         results.breakdown = 'segment'
         and results.period_type = 'quarter'
         and results.column_role <> 'prior_year'
+),
+
+structures as (
+    select
+        prints.company_key,
+        prints.structure,
+        structures.name,
+        min(prints.period_end) as first_period_end,
+        max(prints.period_end) as last_period_end,
+        max(prints.document_id) filter (where prints.place = 1) as first_document_id
+    from current_prints as prints
+    inner join {{ ref('dim_structure') }} as structures
+        on
+            prints.company_key = structures.company_key
+            and prints.structure = structures.structure
     group by all
 ),
 

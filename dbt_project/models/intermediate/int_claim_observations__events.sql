@@ -33,10 +33,10 @@ select
     'percent' as unit,
     security_key || ': ' || max(reason) || ', ' || count(*)::string || ' events' as missing,
     {{ joined_list(
-        'case when abnormal_return_percent is not null then evidence end', 'event_date', "'|'"
+        'case when abnormal_return_percent is not null then evidence end', 'evidence', "'|'"
     ) }} as evidence,
     {{ joined_list(
-        'case when abnormal_return_percent is not null then source_url end', 'event_date', "'|'"
+        'case when abnormal_return_percent is not null then source_url end', 'evidence', "'|'"
     ) }} as source_urls,
     'Mean of ' || count(abnormal_return_percent)::string || ' of ' || count(*)::string
     || ' events, of which '

@@ -74,36 +74,7 @@ since_trough as (
         on against.benchmark_key = benchmarks.security_key
 ),
 
--- The highest close of each year, with and without dividends.
-yearly_peaks as (
-    select
-        'drawdown' as series,
-        security_key,
-        year(session_date) as peak_year,
-        index_base_date as comparable_since,
-        max(total_return_index) as peak_index,
-        max_by(session_date, total_return_index) as peak_date,
-        max_by(evidence, total_return_index) as peak_evidence,
-        max_by(source_url, total_return_index) as peak_url
-    from prices
-    where total_return_index is not null
-    group by all
-    union all
-    select
-        'price_drawdown' as series,
-        security_key,
-        year(session_date) as peak_year,
-        null::date as comparable_since,
-        max(price_return_index) as peak_index,
-        max_by(session_date, price_return_index) as peak_date,
-        max_by(evidence, price_return_index) as peak_evidence,
-        max_by(source_url, price_return_index) as peak_url
-    from prices
-    where price_return_index is not null
-    group by all
-),
-
-latest as (
+levels as (
     select
         prices.*,
         'drawdown' as series,
@@ -122,9 +93,22 @@ latest as (
 ),
 
 newest as (
-    select * from latest
+    select * from levels
     qualify row_number() over (
-        partition by security_key, series order by session_date desc
+        partition by security_key, series
+        order by session_date desc
+    ) = 1
+),
+
+-- The highest close of each year, with and without dividends.
+yearly_peaks as (
+    select
+        *,
+        year(session_date) as peak_year
+    from levels
+    qualify row_number() over (
+        partition by security_key, series, comparable_since, year(session_date)
+        order by index_level desc, session_date asc
     ) = 1
 ),
 
@@ -133,12 +117,12 @@ drawdowns as (
         newest.security_type || '_' || newest.series || '_from_' || peaks.peak_year::string
         || '_peak' as metric,
         newest.session_date as observed_on,
-        peaks.peak_date::string || ' to ' || newest.session_date::string as observed_period,
-        100 * (newest.index_level / nullif(peaks.peak_index, 0) - 1) as observed_value,
+        peaks.session_date::string || ' to ' || newest.session_date::string as observed_period,
+        100 * (newest.index_level / nullif(peaks.index_level, 0) - 1) as observed_value,
         'percent' as unit,
         null::string as missing,
-        newest.evidence || '|' || peaks.peak_evidence as evidence,
-        {{ each_once(['newest.source_url', 'peaks.peak_url']) }} as source_urls,
+        newest.evidence || '|' || peaks.evidence as evidence,
+        {{ each_once(['newest.source_url', 'peaks.source_url']) }} as source_urls,
         newest.security_key
         || case newest.series
             when 'drawdown' then ' with dividends reinvested'
