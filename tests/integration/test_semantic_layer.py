@@ -118,6 +118,25 @@ def test_alibaba_equals_its_own_mart(companies: Answer, release: duckdb.DuckDBPy
     )
 
 
+def test_clouds_equal_the_mart_of_the_peers(
+    companies: Answer, release: duckdb.DuckDBPyConnection
+) -> None:
+    names = ["cloud_revenue", "cloud_margin"]
+    clouds = {
+        key: {name: values[name] for name in names}
+        for key, values in companies.items()
+        if values["cloud_revenue"] is not None
+    }
+    _assert_equal(
+        clouds,
+        release,
+        """
+        select calendar_quarter, company_key, revenue_usd_millions, margin_percent
+        from marts.cloud_peers_quarterly
+        """,
+    )
+
+
 def test_segments_equal_the_mart(segments: Answer, release: duckdb.DuckDBPyConnection) -> None:
     _assert_equal(
         {key: values for key, values in segments.items() if any(values.values())},

@@ -37,30 +37,6 @@ repurchases as (
     where metric = 'share_repurchase' and currency = 'USD' and is_latest
 ),
 
--- The cloud of the registry's comparison, under the structure that the quarter was reported in.
-cloud_quarters as (
-    select
-        prints.company_key,
-        prints.period_end,
-        prints.period_start,
-        max(prints.value_millions) filter (
-            where prints.metric = 'revenue'
-        ) as revenue_millions,
-        max(prints.value_millions) filter (
-            where prints.metric = profit_metrics.profit_metric
-        ) as profit_millions
-    from {{ ref('int_comparison_prints') }} as prints
-    left join {{ ref('int_profit_metric') }} as profit_metrics
-        on
-            prints.company_key = profit_metrics.company_key
-            and prints.structure = profit_metrics.structure
-    where
-        prints.comparison = 'cloud'
-        and prints.is_latest
-        and prints.is_reporting_structure
-    group by all
-),
-
 -- At the quarter's end as it was known then; every listing of a company values all of it.
 market_caps as (
     select
@@ -102,16 +78,11 @@ select
     ) }} as capital_expenditure_usd_millions,
     {{ percent_of('capital_expenditure.value_millions', 'revenue.value_millions') }}
         as capital_intensity_percent,
-    cloud_quarters.revenue_millions as cloud_revenue_millions,
-    {{ in_usd(
-        'cloud_quarters.revenue_millions', 'revenue.currency', 'rates.average_units_per_usd'
-    ) }} as cloud_revenue_usd_millions,
-    cloud_quarters.profit_millions as cloud_profit_millions,
-    {{ in_usd(
-        'cloud_quarters.profit_millions', 'revenue.currency', 'rates.average_units_per_usd'
-    ) }} as cloud_profit_usd_millions,
-    {{ percent_of('cloud_quarters.profit_millions', 'cloud_quarters.revenue_millions') }}
-        as cloud_margin_percent,
+    clouds.revenue_millions as cloud_revenue_millions,
+    clouds.revenue_usd_millions as cloud_revenue_usd_millions,
+    clouds.profit_millions as cloud_profit_millions,
+    clouds.profit_usd_millions as cloud_profit_usd_millions,
+    clouds.margin_percent as cloud_margin_percent,
     repurchases.value_millions as share_repurchase_usd_millions,
     repurchases.ttm_millions as share_repurchase_ttm_usd_millions,
     market_caps.market_cap_usd_millions,
@@ -138,11 +109,12 @@ left join repurchases
     on
         revenue.company_key = repurchases.company_key
         and revenue.period_end = repurchases.period_end
-left join cloud_quarters
+left join {{ ref('cloud_peers_quarterly') }} as clouds
     on
-        revenue.company_key = cloud_quarters.company_key
-        and revenue.period_start = cloud_quarters.period_start
-        and revenue.period_end = cloud_quarters.period_end
+        revenue.company_key = clouds.company_key
+        and revenue.period_start = clouds.period_start
+        and revenue.period_end = clouds.period_end
+        and revenue.currency = clouds.currency
 left join market_caps
     on
         revenue.company_key = market_caps.company_key
