@@ -74,6 +74,8 @@ def test_every_claim_of_the_registry_is_judged(case: dict[str, Row]) -> None:
             claim.threshold,
         )
         assert (row["unit"], row["period"]) == (claim.unit, claim.period)
+        if claim.second_metric and row["verdict"] != "not_measurable":
+            assert f"{claim.second_metric}: " in row["note"]  # there is a figure by that name
 
 
 def test_verdicts_on_the_baseline(case: dict[str, Row]) -> None:

@@ -97,6 +97,8 @@ def test_a_series_is_one_line(folder: Path) -> None:
         ("comparisons", "alibaba.core_commerce.cloud_computing", "alibaba.core_commerce.clouds",
          "segment_keys: 'alibaba.core_commerce.clouds' alibaba.core_commerce.clouds is not in"),
         ("claims", "at_least,10", "about,10", "claims.csv:2: rule: 'about'"),
+        ("claims", "cloud_external_revenue_growth_stated", "cloud_revenue_yoy",
+         "claims.csv:2: claim_id: 'cloud_growth_double_digit' Value error, second_metric is the"),
         ("freshness_limits", "daily_price,4,10", "daily_price,14,10",
          "error_after_days: 10 must be more than warn_after_days"),
         ("xbrl_concepts", "metric,net_income,us-gaap,ProfitLoss",
