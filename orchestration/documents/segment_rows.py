@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from orchestration.documents.alignment import Amounts, Cell
+from orchestration.documents.alignment import Amounts, Cell, align
 from orchestration.documents.evidence import Evidence
 from orchestration.documents.headers import Period
 from orchestration.documents.reading import DocumentRefused
@@ -33,6 +33,8 @@ def read_block(evidence: Evidence, block: Block) -> None:
     """
     if len(block.lines) > 1:
         _Reader(evidence, block).read()
+    elif block.lines and block.unknown:
+        _Reader(evidence, block).refuse_unknown_parts()
 
 
 class _Reader:
@@ -69,6 +71,23 @@ class _Reader:
             self._accept(metric, structure, dict(zip(map(id, parts), found[0], strict=True)), total)
             return
         self._refuse_if_it_should_add_up(*candidates[0])
+
+    def refuse_unknown_parts(self) -> None:
+        """Refuse a table of one known row if it adds up with the rows that nobody knows.
+
+        Short of that it may be a table of anything.
+        """
+        head = self.table.head
+        amounts = len(head.amounts)
+        unknown = [
+            replace(row, ways=tuple(align(row.run, amounts, len(head.slots) - amounts, head.scale)))
+            for row in self.block.unknown
+        ]
+        rows = [*(self.rows[id(line)] for line in self.block.lines), *unknown]
+        for structure in self.structures:
+            for metric, total in self._totals():
+                if metric in structure.adds_up_to and self._solutions(rows, total):
+                    raise DocumentRefused(self._unknown_label(structure))
 
     # What the rows and totals are
 

@@ -32,7 +32,8 @@ from tests.documents.writer import (
     to_text,
 )
 
-SPANS = {3: "three months", 12: "year"}
+_SPANS = {3: "three months", 12: "year"}
+_MONTHS = {3: "Three", 12: "Twelve"}
 #: Of each column in the reporting currency its figure, in the order of the columns.
 Values = Sequence[int]
 
@@ -50,11 +51,13 @@ class Line:
 
 @dataclass
 class Exhibit:
-    """A release that is being written: its columns' periods are prior year first."""
+    """A release that is being written: of its columns the prior year's is the first.
+
+    Keys of segments in ``truth`` have their structure before them.
+    """
 
     name: str
     company_key: str
-    structures: Mapping[str, str]
     end: date
     reported_on: date
     rate: str
@@ -103,17 +106,16 @@ class Exhibit:
         periods: Sequence[Period],
         names: Mapping[str, str | None],
         lines: Sequence[tuple[str, str | None, Sequence[Values]]],
-        mark: str = "",
     ) -> None:
         """Add a table whose columns are segments: ``names`` by their key, ``None`` the company."""
         columns = [
-            Column((f"Three months ended {period.day} {period.end:%Y}", name)
-                   if period.months == 3
-                   else (f"Twelve months ended {period.day} {period.end:%Y}", name),
-                   ("", mark if name.startswith("Elim") else ""))
+            Column(
+                (f"{_MONTHS[period.months]} months ended {period.day} {period.end:%Y}", name),
+                ("", "(2)" if name.startswith("Elim") else ""),
+            )
             for period in periods
             for name in names
-        ]  # fmt: skip
+        ]
         rows = []
         for label, metric, of_periods in lines:
             cells = [Cell("money", value) for values in of_periods for value in values]
@@ -125,9 +127,9 @@ class Exhibit:
         self.blocks.append(Table(caption, tuple(columns), tuple(rows), unit="(Unaudited)"))
 
     def release(self) -> Release:
-        structure = next(iter(self.structures))
+        period = Period(self.end)
         return Release(
-            self.name, structure, Period(self.end), self.reported_on, tuple(self.blocks), self.truth
+            self.name, self.company_key, period, self.reported_on, tuple(self.blocks), self.truth
         )
 
 
@@ -138,7 +140,9 @@ def millions(thousands: int) -> str:
 
 # --- PDD ----------------------------------------------------------------------------------------
 
-_PDD_UNIT = "(Amounts in thousands of Renminbi (\u201cRMB\u201d) and U.S. dollars (\u201cUS$\u201d))"
+_PDD_UNIT = (
+    "(Amounts in thousands of Renminbi (\u201cRMB\u201d) and U.S. dollars (\u201cUS$\u201d))"
+)
 _OTHER_PDD_UNIT = "(in thousands of RMB, unless otherwise noted)"
 _LINES = {
     "online_marketing_services_and_others": "Online marketing services and others",
@@ -196,7 +200,7 @@ PDD = {
 
 def pdd(name: str, end: date, reported_on: date, rate: str, *, of_year: bool, unit: str) -> Release:
     """PDD's release of a quarter, and of the year if it is the fourth."""
-    exhibit = Exhibit(name, "pdd", {"revenue_lines": ""}, end, reported_on, rate)
+    exhibit = Exhibit(name, "pdd", end, reported_on, rate)
     lengths = (3, 12) if of_year else (3,)
     periods = [p for n in lengths for p in (Period(end, n).year_before, Period(end, n))]
     figures = [PDD[p.end, p.months] for p in periods]
@@ -216,10 +220,7 @@ def pdd(name: str, end: date, reported_on: date, rate: str, *, of_year: bool, un
         f"RMB{millions(now.cash)} (US${millions(exhibit.dollars(now.cash))}). ",
         f"For the convenience of readers, amounts were translated at RMB{rate} to US$1.00. ",
     )
-    heads = [
-        (p, (f"For the {SPANS[p.months]} ended {p.day}", f"{p.end:%Y}"))
-        for p in periods
-    ]  # fmt: skip
+    heads = [(p, (f"For the {_SPANS[p.months]} ended {p.day}", f"{p.end:%Y}")) for p in periods]
 
     def values(part: str, figure: PddPeriod) -> int:
         costs = {
@@ -231,24 +232,21 @@ def pdd(name: str, end: date, reported_on: date, rate: str, *, of_year: bool, un
             return figure.operating_profit - figure.revenue + sum(costs.values())
         return -costs[part]
 
-    def line(label: str, each: Values, metric: str | None = None) -> Line:
-        return Line(label, each, metric)
-
     exhibit.rows(
         f"PDD HOLDINGS INC. CONDENSED CONSOLIDATED STATEMENTS OF INCOME {unit}",
         heads,
         [
-            line("Revenues", [f.revenue for f in figures], "revenue"),
-            line("Costs of revenues", [values("costs", f) for f in figures]),
-            line("Sales and marketing expenses", [values("sales", f) for f in figures]),
-            line("General and administrative expenses", [values("general", f) for f in figures]),
-            line("Research and development expenses", [values("research", f) for f in figures]),
-            line("Operating profit", [f.operating_profit for f in figures], "operating_income"),
-            line(
+            Line("Revenues", [f.revenue for f in figures], "revenue"),
+            Line("Costs of revenues", [values("costs", f) for f in figures]),
+            Line("Sales and marketing expenses", [values("sales", f) for f in figures]),
+            Line("General and administrative expenses", [values("general", f) for f in figures]),
+            Line("Research and development expenses", [values("research", f) for f in figures]),
+            Line("Operating profit", [f.operating_profit for f in figures], "operating_income"),
+            Line(
                 "Interest, investment and other income, net of tax",
                 [f.net_income - f.operating_profit for f in figures],
             ),
-            line("Net income", [f.net_income for f in figures], "net_income"),
+            Line("Net income", [f.net_income for f in figures], "net_income"),
         ],
     )
     keys = list(dict.fromkeys(key for figure in figures for key in figure.lines))
@@ -258,7 +256,13 @@ def pdd(name: str, end: date, reported_on: date, rate: str, *, of_year: bool, un
         [
             Line("Revenues"),
             *(
-                Line(f"- {_LINES[key]}", [f.lines[key] for f in figures], "revenue", key, 1)
+                Line(
+                    f"- {_LINES[key]}",
+                    [f.lines[key] for f in figures],
+                    "revenue",
+                    f"revenue_lines.{key}",
+                    1,
+                )
                 for key in keys
             ),
             Line("Total", [f.revenue for f in figures], "revenue"),
@@ -319,10 +323,12 @@ BAIDU = {
         (27_698, 6_613, -187, 34_124), (3_612, 308, -3, 3_917), 19_250, 5_102, 5_712, 2_283
     ),
     (date(2023, 12, 31), 12): BaiduPeriod(
-        (103_465, 31_963, -830, 134_598), (18_825, 2_989, 42, 21_856), 81_203, 21_549, 36_615, 11_190
+        (103_465, 31_963, -830, 134_598), (18_825, 2_989, 42, 21_856),
+        81_203, 21_549, 36_615, 11_190,
     ),
     (date(2024, 12, 31), 12): BaiduPeriod(
-        (104_712, 29_225, -812, 133_125), (19_518, 1_811, -67, 21_262), 78_563, 24_104, 21_234, 8_134
+        (104_712, 29_225, -812, 133_125), (19_518, 1_811, -67, 21_262),
+        78_563, 24_104, 21_234, 8_134,
     ),
     (date(2025, 3, 31), 3): BaiduPeriod(
         (25_463, 7_186, -197, 32_452), (4_177, 342, -11, 4_508), 17_312, 7_717, -5_969, 2_890
@@ -340,7 +346,7 @@ def baidu(
     name: str, end: date, reported_on: date, rate: str, *, of_year: bool, newer: bool
 ) -> Release:
     """Baidu's release of a quarter beside the quarter before, and of the year if it is over."""
-    exhibit = Exhibit(name, "baidu", {"": ""}, end, reported_on, rate)
+    exhibit = Exhibit(name, "baidu", end, reported_on, rate)
     before_it = next(e for e, n in BAIDU if n == 3 and 80 < (end - e).days < 100)
     quarters = [Period(end).year_before, Period(before_it), Period(end)]
     years = [Period(end, 12).year_before, Period(end, 12)] if of_year else []
@@ -361,8 +367,7 @@ def baidu(
     )
 
     def path(period: Period) -> tuple[str, ...]:
-        span = "Three Months Ended" if period.months == 3 else "Twelve Months Ended"
-        return (span, f"{period.day} {period.end:%Y}")
+        return (f"{_MONTHS[period.months]} Months Ended", f"{period.day} {period.end:%Y}")
 
     heads = [(period, path(period)) for period in periods]
     lines = [
@@ -416,7 +421,6 @@ def baidu(
                         [f.operating_income for f in of_group],
                     ),
                 ],
-                mark="(2)",
             )
     exhibit.rows(
         "Baidu, Inc. Selected cash flows (RMB in millions, unaudited)",
