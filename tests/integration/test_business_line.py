@@ -137,9 +137,11 @@ def test_no_company_counts_a_quarter_twice(release: duckdb.DuckDBPyConnection) -
     assert line(release, "jd", "domestic_commerce")[date(2025, 3, 31)]["is_part_of_total"]
 
 
-def test_lines_that_overlap_are_not_added(release: duckdb.DuckDBPyConnection) -> None:
-    """Baidu prints its AI-powered business and parts of it side by side, as lines."""
-    assert line(release, "baidu", "ai_applications") == {}
+def test_the_parts_of_a_line_are_not_added_to_it(release: duckdb.DuckDBPyConnection) -> None:
+    """Baidu prints its AI-powered business, RMB 13.6 billion, and its applications below it."""
+    applications = line(release, "baidu", "ai_applications")
+    assert applications[date(2026, 3, 31)]["revenue_millions"] == 13_600
+    assert not any(row["from_sublines"] for row in applications.values())
 
 
 def test_growth_is_that_of_two_like_sums(release: duckdb.DuckDBPyConnection) -> None:

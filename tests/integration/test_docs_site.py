@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from orchestration.home import Home
-from orchestration.release import current_release
+from orchestration.release import current_release, releases
 from orchestration.transform import dbt
 
 PUBLISHED = ("core", "marts", "ops")
@@ -73,9 +73,9 @@ def test_the_run_shows_where_the_page_is(published: Home) -> None:
     assert event.asset_materialization is not None
     path = event.asset_materialization.metadata["docs"].value
     assert isinstance(path, str)
-    release = current_release(published)
-    assert release is not None
-    assert (published.root / path).resolve() == release.docs.resolve()
+    # Another test may have published since: the page is that of a release that is kept.
+    pages = {release.docs.resolve() for release in releases(published)}
+    assert (published.root / path).resolve() in pages
 
 
 def test_comments_of_tables_are_the_descriptions(
