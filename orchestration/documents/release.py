@@ -62,7 +62,9 @@ def read_release(content: bytes, name: str, company_key: str, registry: Registry
     if not period_ends:
         raise NothingPrinted(f"{name}: no table of figures with a head that can be read")
     period_end = max(period_ends)
-    _refuse_other_period(joined[: heads[0].start], name, period_end)
+    reported_on = _reported_on(joined, period_end)
+    if reported_on is None:
+        _refuse_other_period(joined[: heads[0].start], name, period_end)
     usable = _usable(tables, period_end)
     evidence = Evidence(name, text, vocabulary, usable, period_end, _rates(joined))
     collect_totals(evidence)
@@ -90,7 +92,7 @@ def read_release(content: bytes, name: str, company_key: str, registry: Registry
         company_key,
         "results",
         evidence.period_end,
-        _reported_on(joined, evidence.period_end),
+        reported_on,
         _title(joined, name),
         (*evidence.figures.values(), *evidence.stated),
         tuple(statements),
@@ -126,6 +128,8 @@ def _months_before(day: date, months: int) -> date:
 
 def _refuse_other_period(text: str, name: str, period_end: date) -> None:
     """Refuse a document whose words before the first table speak of another period than it.
+
+    Asked where the document is not dated to the months after the period of its tables.
 
     Raises:
         DocumentRefused: naming both.
