@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 
 from orchestration.contracts import Contract, contract_for
-from orchestration.contracts.periods import PERIOD_DAYS
+from orchestration.contracts.periods import LONGEST_AFTER_PERIOD, PERIOD_DAYS
 from orchestration.extract.edgar import NAME, Exhibit, Fact, Filing
 from orchestration.files import write_json
 from orchestration.registry import Registry
@@ -38,8 +38,6 @@ _ANNOUNCES = re.compile(
     r"\bannounces\b[^.]{0,120}?\b(?:quarter|year|half|interim)\b[^.]{0,120}?\bresults\b",
     re.IGNORECASE,
 )
-#: A foreign issuer has four months for its annual report; releases come before it.
-_LONGEST_AFTER_PERIOD = timedelta(days=125)
 _ENDED = re.compile(
     r"\b(?:quarter|three months|months|year)s?\s+ended\s+([A-Z][a-z]+)\s+(\d{1,2}),?\s+(\d{4})",
     re.IGNORECASE,
@@ -114,7 +112,7 @@ def announced_period(content: bytes, published_on: date) -> date | None:
     if not _ANNOUNCES.search(text[:3000]):
         return None
     named = filter(None, (_day(*match.groups()) for match in _ENDED.finditer(text)))
-    earliest = published_on - _LONGEST_AFTER_PERIOD
+    earliest = published_on - LONGEST_AFTER_PERIOD
     return next((day for day in named if earliest <= day < published_on), None)
 
 

@@ -19,10 +19,10 @@ def collect_totals(evidence: Evidence) -> None:
     ("Revenue" under "Marketplaces"): it counts only where a sentence says the same.
     """
     for table in evidence.tables:
-        names = (row.label.name for row in table.rows)
-        metrics = {name.key for name in names if name and name.role == "metric"}
         if table.head.segments_are_columns:
             continue
+        names = (row.label.name for row in table.rows)
+        metrics = {name.key for name in names if name and name.role == "metric"}
         places = [place for place, _ in evidence.own_columns(table)]
         bridges = [id(row) for pair in bridged(table, places) for row in pair]
         for row in table.rows:

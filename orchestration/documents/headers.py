@@ -19,12 +19,9 @@ from typing import Literal
 
 from orchestration.documents.text import NOTE_END, NOTE_START
 from orchestration.documents.vocabulary import Name, Vocabulary, letters, loosely
+from orchestration.registry.entries import MONTHS
 
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
-)  # fmt: skip
-_MONTH = "|".join([*(loosely(month) for month in _MONTHS), *(rf"{m[:3]}\b\.?" for m in _MONTHS)])
+_MONTH = "|".join([*(loosely(month) for month in MONTHS), *(rf"{m[:3]}\b\.?" for m in MONTHS)])
 _YEAR = r"2[ ]?0[ ]?\d[ ]?\d(?!\d)"
 #: "June 30, 2016" or "30 June 2016", parted anywhere; the case of letters is not asked.
 DATE = rf"(?:{_MONTH})\s*\d[ ]?\d?\s?,?\s*{_YEAR}|\d{{1,2}}\s+(?:{_MONTH}),?\s+{_YEAR}"
@@ -383,7 +380,7 @@ def day_of(words: str) -> date:
 def _month_and_day(words: str) -> tuple[int, int]:
     # Its first letters tell a month, "Sept." included.
     begin = letters(words)[:3]
-    month = next(i for i, name in enumerate(_MONTHS, 1) if name.lower().startswith(begin))
+    month = next(i for i, name in enumerate(MONTHS, 1) if name.lower().startswith(begin))
     return month, int(re.sub(r"\D", "", words) or 0)
 
 

@@ -12,9 +12,10 @@ import re
 from calendar import monthrange
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
+from orchestration.contracts.periods import LONGEST_AFTER_PERIOD
 from orchestration.documents import tables as tables_of
 from orchestration.documents.consolidated import add_company_figures, collect_totals
 from orchestration.documents.evidence import Evidence
@@ -29,8 +30,6 @@ from orchestration.documents.tokens import join_split_digits
 from orchestration.documents.vocabulary import Vocabulary
 from orchestration.registry import Registry
 
-#: Releases come out within four months of the period's end.
-_LONGEST_AFTER_PERIOD = timedelta(days=125)
 _RATE = re.compile(r"RMB\s?(\d{1,2} ?\. ?\d(?: ?\d){2,5})\s*(?:to|=|per)\s*US ?\$\s?1(?![\d,])")
 #: Characters in which a release says what it is of and when it came out.
 _OPENING = 8_000
@@ -162,6 +161,6 @@ def _reported_on(text: str, period_end: date) -> date | None:
     signature = (match[1] for match in reversed(list(_SIGNED.finditer(text))))
     for words in (*dateline, *signature):
         day = day_of(words)
-        if period_end < day <= period_end + _LONGEST_AFTER_PERIOD:
+        if period_end < day <= period_end + LONGEST_AFTER_PERIOD:
             return day
     return None

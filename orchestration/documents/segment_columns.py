@@ -130,9 +130,7 @@ def _read_row_of_columns(
         evidence.add(segment, read)
     evidence.counts["rows add up to the consolidated figure"] += 1
     if totals:
-        read = Print(table, metric, period, cells[totals[0]], None,
-                     evidence.locator(table, row, totals[0]))  # fmt: skip
-        evidence.add(None, read)
+        evidence.add(None, evidence.read(table, row, totals[0], metric, period, cells[totals[0]]))
 
 
 def _of_column(evidence: Evidence, structure: Structure, slot: Slot) -> Segment | None:

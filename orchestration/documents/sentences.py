@@ -12,11 +12,12 @@ from bisect import bisect_right
 from calendar import monthrange
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from itertools import takewhile
 
+from orchestration.contracts.periods import LONGEST_AFTER_PERIOD
 from orchestration.documents.headers import Period
 from orchestration.documents.reading import Figure, Statement
 from orchestration.documents.text import NOTE_END, NOTE_START
@@ -27,8 +28,6 @@ _LONGEST_GAP = 160
 #: A period named further back than this says nothing of a sentence, nor a list's heading.
 _FARTHEST_PERIOD = 3_000
 _LONGEST_LIST = 6_000
-#: Indicators may be of a day after the period's end, as long as releases take to come out.
-_LONGEST_AFTER_PERIOD = timedelta(days=125)
 _SHORTENED = 110
 
 _POWERS = {"thousand": 3, "million": 6, "billion": 9}
@@ -559,7 +558,8 @@ def _as_of(sentences: _Sentences, found: _Found) -> date | None:
     end = sentences.period_end
     if found.match.groupdict().get("date"):
         day = _day(found.match["date"])
-        return day if day is not None and end <= day <= end + _LONGEST_AFTER_PERIOD else None
+        # Indicators may be of a day after the period's end, as long as releases take to come out.
+        return day if day is not None and end <= day <= end + LONGEST_AFTER_PERIOD else None
     start = sentences.start(found.match.start())
     mention = sentences.following(found.end)
     named = [mention] if mention is not None else []

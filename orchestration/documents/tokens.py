@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from orchestration.documents.text import NOTE_END, NOTE_START
+from orchestration.registry.entries import MONTHS
 
 #: Joins that the grouping of digits forces, never across a tab (cell) or line break (row); exhibits
 #: set brackets and percent signs in cells of their own.
@@ -92,10 +93,6 @@ class Token:
 _AFTER_COMMA = re.compile(
     r"(?:(?<![A-Za-z])([A-Za-z]{1,10}) ?)?(?<!\d)(\d{1,3}(?:,\d{3})*), +(\d{3})(?!\d)"
 )
-_MONTHS = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september",
-    "october", "november", "december",
-)  # fmt: skip
 
 
 def join_split_digits(text: str) -> str:
@@ -109,7 +106,7 @@ def join_split_digits(text: str) -> str:
 def _unless_date(match: re.Match[str]) -> str:
     word = (match[1] or "").lower()
     # The last letters of a month are enough: text layers part words.
-    if len(word) > 1 and any(month.endswith(word) for month in _MONTHS):
+    if len(word) > 1 and any(month.lower().endswith(word) for month in MONTHS):
         return match[0]
     return re.sub(r", +", ",", match[0])
 
