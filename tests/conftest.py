@@ -14,15 +14,18 @@ from orchestration.settings import settings
 
 
 @pytest.fixture(scope="session")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """A warehouse that the main job has filled from the baseline, once for all tests."""
+def published(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A warehouse that the main job has filled from the baseline, once for all tests.
+
+    It is not the warehouse of this process: a test that needs that says ``with warehouse(...)``.
+    """
     home = Home(tmp_path_factory.mktemp("warehouse"))
     with warehouse(home):
         from orchestration.run import run_everything
 
         summary = run_everything(home)
         assert summary.succeeded, summary.failures
-        yield home
+    return home
 
 
 @pytest.fixture(scope="session")

@@ -27,5 +27,5 @@ def with_real_prices(
         real_prices.land(home, tmp_path_factory.mktemp("made"))
         summary = run_everything(home)
         assert summary.succeeded, summary.failures
-        with connect(home.root) as connection:
-            yield connection
+    with connect(home.root) as connection:
+        yield connection

@@ -67,7 +67,7 @@ def test_the_page_is_small_beside_its_release(published: Home) -> None:
 
 
 def test_the_run_shows_where_the_page_is(published: Home) -> None:
-    with dg.DagsterInstance.get() as instance:
+    with dg.DagsterInstance.from_config(str(published.dagster)) as instance:
         # Other tests may have published here since.
         found = instance.fetch_materializations(dg.AssetKey("release"), limit=50).records
     paths = [
