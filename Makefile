@@ -60,7 +60,7 @@ ui: setup ## the Dagster web UI on loopback
 	$(BIN)/warehouse ui
 
 lock: ## pin every dependency with hashes, without index addresses
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra notebooks --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements.lock
 
 clean: ## remove the environment and generated files, keep the warehouse's data
