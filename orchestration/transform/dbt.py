@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -102,6 +103,26 @@ def run_unit_tests(home: Home) -> list[NodeOutcome]:
         DbtFailed: when dbt could not run.
     """
     return _run(home, lambda line: None, "test", *_selected(["test_type:unit"]))
+
+
+def compile_models() -> dict[str, str]:
+    """Return the SQL that each model is built by, by its unique id; no warehouse is touched.
+
+    Raises:
+        DbtFailed: when the project does not parse or compile.
+    """
+    ensure_parsed()
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder))
+        home.build.mkdir()
+        target = str(home.build / "dbt")
+        with _home_in_environment(home):
+            # A model brings its tests along unless they are left out.
+            select = ("--select", "resource_type:model")
+            omit = ("--exclude", "resource_type:test", "resource_type:unit_test")
+            where = ("--target-path", target, "--log-path", target)
+            results = _invoke(None, "compile", *select, *omit, *where)
+    return {result.node.unique_id: result.node.compiled_code for result in results}
 
 
 def write_docs(home: Home) -> Path:
