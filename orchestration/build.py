@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,14 @@ from orchestration.home import Home
 from orchestration.landing import Landing
 from orchestration.loading import Loader, newest_by_dataset
 from orchestration.locking import write_lock
-from orchestration.quality.report import READING, CheckOutcome, GuardReport
+from orchestration.quality.report import READING, SHOWN_ROWS, CheckOutcome, GuardReport
 from orchestration.release import CheckRow, Release, current_release, is_current, publish
 from orchestration.release.agreement import agreement_checks
 from orchestration.settings import settings
 from orchestration.transform import dbt
+from orchestration.transform.built import Table, built_tables, first_rows
 from orchestration.transform.dbt import NodeOutcome
 from orchestration.transform.reference import write_load_log
-
-PREVIEW_ROWS = 5
 
 
 class BuildFailed(Exception):
@@ -45,33 +44,12 @@ class NothingBuilt(Exception):
     """There is no whole build to publish."""
 
 
-#: Columns that say what day a row is of, the first that a table has.
-_OBSERVED_ON = (
-    "session_date",
-    "rate_date",
-    "observation_date",
-    "as_of",
-    "event_date",
-    "ex_date",
-    "period_end",
-)
-
-
-@dataclass(frozen=True)
-class Table:
-    """A built table: its rows, the newest day that one is of, and the first few of them."""
-
-    rows: int
-    newest_observation: str | None
-    preview: tuple[dict[str, Any], ...]
-
-
 @dataclass(frozen=True)
 class Built:
-    """What a build made: the outcome of every node and the tables by name."""
+    """What a build made: the outcome of every node and the models by name."""
 
     nodes: tuple[NodeOutcome, ...]
-    tables: dict[str, Table]
+    models: dict[str, Table]
 
 
 def build_models(
@@ -90,13 +68,19 @@ def build_models(
         _note(home).unlink(missing_ok=True)
         fingerprint = inputs_fingerprint(Landing(home.landing).log)
         write_load_log(home)
-        nodes = dbt.build(home, select, on_line=on_line)
+        nodes = [_with_failing_rows(home, n) for n in dbt.build(home, select, on_line=on_line)]
         if any(not node.passed for node in nodes):
             raise BuildFailed(nodes)
         if not select:
             tests = [asdict(node) for node in nodes if node.resource_type == "test"]
             write_json(_note(home), {"inputs_fingerprint": fingerprint, "tests": tests})
-        return Built(tuple(nodes), _tables(home))
+        return Built(tuple(nodes), built_tables(home))
+
+
+def _with_failing_rows(home: Home, node: NodeOutcome) -> NodeOutcome:
+    if node.failures and node.query:
+        return replace(node, failing_rows=first_rows(home, node.query, SHOWN_ROWS))
+    return node
 
 
 def publish_build(home: Home) -> tuple[Release, bool]:
@@ -170,27 +154,6 @@ def _test_check(test: dict[str, Any]) -> CheckRow:
         passed=node.status == "pass",
         observed=f"{node.failures} failing rows",
     )
-
-
-def _tables(home: Home) -> dict[str, Table]:
-    import duckdb
-
-    with duckdb.connect(str(home.build_database), read_only=True) as connection:
-        names = connection.execute(
-            "select schema_name, table_name from duckdb_tables() where not internal order by all"
-        ).fetchall()
-        return {name: _table(connection, f'"{schema}"."{name}"') for schema, name in names}
-
-
-def _table(connection: Any, quoted: str) -> Table:
-    cursor = connection.execute(f"select * from {quoted} limit {PREVIEW_ROWS}")  # noqa: S608
-    columns = [column[0] for column in cursor.description]
-    preview = tuple(dict(zip(columns, row, strict=True)) for row in cursor.fetchall())
-    observed_on = next((name for name in _OBSERVED_ON if name in columns), "null")
-    ((rows, newest),) = connection.execute(
-        f"select count(*), max({observed_on})::varchar from {quoted}"  # noqa: S608
-    ).fetchall()
-    return Table(rows, newest, preview)
 
 
 def _note(home: Home) -> Path:

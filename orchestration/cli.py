@@ -74,7 +74,7 @@ class ExportFormat(StrEnum):
 def run(
     select: Annotated[
         list[str] | None,
-        typer.Option(help="Land only these sources (Dagster selection, such as group:macro)."),
+        typer.Option(help="Land only these sources (Dagster selection, such as group:yahoo)."),
     ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Ask the live upstreams too, on top of the baseline.")
@@ -281,7 +281,9 @@ def quarantine(
         for row in outcome.failing_rows:
             cells = (f"{name}={cell}" for name, cell in row.items() if cell is not None)
             out.print("  " + ", ".join(cells), highlight=False, markup=False)
-    out.print("\nMend the source and load it again; the entry may then be deleted.")
+    out.print("\nWhat to do next:")
+    for number, step in enumerate(shown.next_steps(), start=1):
+        out.print(f"{number}. {step}", highlight=False, markup=False)
 
 
 @app.command()

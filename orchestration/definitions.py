@@ -12,7 +12,7 @@ defs = dg.Definitions(
         baseline.baseline_facts,
         *live.LIVE,
         reference.reference_tables,
-        models.load_log,
+        reference.load_log,
         models.warehouse_models,
         release_assets.release,
     ],

@@ -36,6 +36,11 @@ class Home:
         return self.build / "warehouse.duckdb"
 
     @property
+    def scratch_database(self) -> Path:
+        """The DuckDB file of the views over landing, which is never published."""
+        return self.build / "scratch.duckdb"
+
+    @property
     def reference(self) -> Path:
         """The registry, the trading sessions and the load log as Parquet, for dbt."""
         return self.build / "reference"

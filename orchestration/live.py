@@ -21,6 +21,7 @@ from orchestration.extract.series import Series
 from orchestration.extract.transport import Policy, Transport, UpstreamError
 from orchestration.loading import BatchRejected, Loaded, Loader
 from orchestration.prices import PriceUpdate, update_prices
+from orchestration.quality.quarantine import Entry
 from orchestration.registry import Registry
 from orchestration.registry.entries import MacroSeries
 from orchestration.settings import Settings
@@ -35,12 +36,14 @@ FX = contract_for("fx_rate")
 class Update:
     """What one upstream brought.
 
-    ``loaded`` holds the batches that landed, ``failures`` one sentence for each part that could not
-    be fetched or did not pass its guard, ``remarks`` what a reader should know of the rest.
+    ``loaded`` holds the batches that landed, ``rejected`` those in quarantine, ``failures`` one
+    sentence for each part that could not be fetched or did not pass its guard, ``remarks`` what a
+    reader should know of the rest.
     """
 
     upstream: str
     loaded: list[Loaded] = field(default_factory=list)
+    rejected: list[Entry] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
@@ -56,6 +59,7 @@ class Update:
             self.loaded.append(loader.load(contract, pd.concat(parts, ignore_index=True)))
         except BatchRejected as rejection:
             if len(parts) == 1:
+                self.rejected.append(rejection.entry)
                 self.failures.append(str(rejection))
                 return
             loader.quarantine.remove(rejection.entry)

@@ -38,7 +38,7 @@ class BatchRejected(Exception):
             f"{entry.report.dataset}: batch of {entry.report.rows} rows from "
             f"{entry.report.source} is in quarantine as {entry.entry_id}:\n  "
             + "\n  ".join(outcome.line() for outcome in first)
-            + f"\nsee `warehouse quarantine {entry.entry_id}`"
+            + f"\n`warehouse quarantine {entry.entry_id}` shows the rows and what to do next"
         )
 
 

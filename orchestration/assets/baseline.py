@@ -7,7 +7,8 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from orchestration.assets.checks import guard_check_results, guard_check_specs
+from orchestration.assets import catalogue
+from orchestration.assets.checks import guard_check_results, guard_check_specs, next_steps
 from orchestration.assets.metadata import batch_metadata
 from orchestration.contracts import CONTRACTS, Contract
 from orchestration.extract import baseline, ecb
@@ -31,10 +32,14 @@ def _extract(contract: Contract) -> pd.DataFrame:
     specs=[
         dg.AssetSpec(
             baseline_key(contract.dataset),
-            group_name=contract.group,
+            group_name="baseline",
             description=contract.description,
             kinds={"baseline", "parquet"},
-            tags={"source": "baseline"},
+            owners=catalogue.owners(contract.group),
+            tags=catalogue.tags("landing", contract.group, source="baseline"),
+            freshness_policy=catalogue.freshness(contract.dataset),
+            metadata=catalogue.landing_schema(contract)
+            | catalogue.source_code(_extract, catalogue.contract_file(contract)),
             skippable=True,
         )
         for contract in CONTRACTS.values()
@@ -59,12 +64,16 @@ def baseline_facts(context: dg.AssetExecutionContext) -> Iterator[Any]:
             loaded = loader.load(contract, _extract(contract))
         except BatchRejected as rejection:
             rejected.append(rejection)
-            yield from guard_check_results(key, contract, rejection.entry.report)
+            yield from guard_check_results(key, contract, (), [rejection.entry])
             continue
         metadata = batch_metadata(loader, contract, loaded)
         yield dg.MaterializeResult(
             key, metadata={**metadata, "seconds": time.perf_counter() - started}
         )
-        yield from guard_check_results(key, contract, loaded.report)
+        yield from guard_check_results(key, contract, [loaded.report])
     if rejected:
-        raise dg.Failure("\n".join(map(str, rejected)), allow_retries=False)
+        raise dg.Failure(
+            "\n".join(map(str, rejected)),
+            next_steps([rejection.entry for rejection in rejected]),
+            allow_retries=False,
+        )

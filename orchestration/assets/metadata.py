@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.assets.checks import markdown_table
 from orchestration.contracts import Contract
+from orchestration.home import Home
 from orchestration.loading import Loaded, Loader
-
-PREVIEW_ROWS = 5
+from orchestration.transform.built import PREVIEW_ROWS
 
 
 def batch_metadata(loader: Loader, contract: Contract, loaded: Loaded) -> Mapping[str, Any]:
-    """Rows, newest observation, a preview and where the batch lies under the warehouse home."""
+    """Rows, newest observation and its age, a preview, and where the batch lies under the home."""
     assertion = loaded.assertion
     path = loader.landing.path(contract.dataset, assertion.batch_id)
     newest = pq.read_table(path, columns=[c.name for c in contract.columns]).sort_by(
@@ -25,8 +26,19 @@ def batch_metadata(loader: Loader, contract: Contract, loaded: Loaded) -> Mappin
     return {
         "dagster/row_count": assertion.rows,
         "newest_observation": str(assertion.newest_observation),
+        "age_days": (loader.today - assertion.newest_observation).days,
         "status": assertion.status.replace("_", " "),
         "path": str(path.relative_to(loader.home.root)),
         "flagged": len(loaded.report.warnings),
-        "preview": dg.MetadataValue.md(markdown_table(newest.slice(0, PREVIEW_ROWS).to_pylist())),
+        "preview": _preview(newest),
     }
+
+
+def reference_metadata(home: Home, name: str) -> dict[str, Any]:
+    """Rows and a preview of a table that was written for dbt."""
+    table = pq.read_table(home.reference / f"{name}.parquet")
+    return {"dagster/row_count": table.num_rows, "preview": _preview(table)}
+
+
+def _preview(table: pa.Table) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(markdown_table(table.slice(0, PREVIEW_ROWS).to_pylist()))

@@ -5,77 +5,33 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import (
-    DagsterDbtTranslator,
-    DagsterDbtTranslatorSettings,
-    DbtProject,
-    dbt_assets,
-)
+from dagster_dbt import DbtProject, dbt_assets
 
-from orchestration.assets.baseline import baseline_key
-from orchestration.assets.checks import markdown_table
-from orchestration.assets.live import LIVE
-from orchestration.assets.reference import CALENDAR_DATES, REGISTRY
-from orchestration.build import BuildFailed, Table, build_models
+from orchestration.assets.checks import markdown_table, steps
+from orchestration.assets.metadata import reference_metadata
+from orchestration.assets.reference import LOAD_LOG
+from orchestration.assets.translator import WarehouseTranslator
+from orchestration.build import BuildFailed, build_models
 from orchestration.fingerprint import DBT_PROJECT
 from orchestration.settings import warehouse_home
+from orchestration.transform.built import Table
 from orchestration.transform.dbt import NodeOutcome, ensure_parsed
 
-LOAD_LOG = dg.AssetKey(["landing", "load_log"])
-
-load_log = dg.AssetSpec(
-    LOAD_LOG,
-    group_name="reference",
-    description="In which order batches were asserted: decides which row of a key counts.",
-    kinds={"parquet"},
+NEXT_STEPS = (
+    "Look at the rows that break it; each is traced to its document by `source_url` or "
+    "`document_id`.",
+    "If a figure is wrong, load it again from where it comes from; if the model is wrong, mend it "
+    "in `dbt_project/models/`.",
+    "`warehouse run` builds again. Until then the release before is served. `docs/operations.md` "
+    'says more under "A model or test failed".',
 )
-
-
-class WarehouseTranslator(DagsterDbtTranslator):
-    """Names dbt's nodes as assets: sources by what lands them, models by schema and name."""
-
-    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        """Return the asset of a model or source."""
-        name = dbt_resource_props["name"]
-        if dbt_resource_props["resource_type"] != "source":
-            return dg.AssetKey([dbt_resource_props["schema"], name])
-        if dbt_resource_props["source_name"] == "landing":
-            return baseline_key(name)
-        return {"load_log": LOAD_LOG, "calendar_dates": CALENDAR_DATES}.get(name, REGISTRY)
-
-    def get_asset_spec(
-        self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
-    ) -> dg.AssetSpec:
-        """Return a node's spec; who reads a landing dataset depends on all that land it."""
-        spec = super().get_asset_spec(manifest, unique_id, project)
-        read = {dep.asset_key for dep in spec.deps}
-        live = [
-            dg.AssetDep(key)
-            for upstream in LIVE
-            for key in upstream.keys
-            if baseline_key(key.path[-1]) in read
-        ]
-        return spec.replace_attributes(deps=[*spec.deps, *live])
-
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        """Group models by their schema."""
-        return str(dbt_resource_props["schema"])
-
 
 MANIFEST: Path = ensure_parsed()
-TRANSLATOR = WarehouseTranslator(
-    DagsterDbtTranslatorSettings(
-        enable_asset_checks=True,
-        enable_source_tests_as_checks=True,
-        # All registry files are one asset.
-        enable_duplicate_source_asset_keys=True,
-    )
-)
 
 
 @dbt_assets(
     manifest=MANIFEST,
-    dagster_dbt_translator=TRANSLATOR,
+    dagster_dbt_translator=WarehouseTranslator(),
     project=DbtProject(DBT_PROJECT),
     exclude="resource_type:unit_test",
     name="models",
@@ -84,16 +40,20 @@ def warehouse_models(context: dg.AssetExecutionContext) -> Iterator[Any]:
     """Build the selected models and run their tests; a failed one stops the run."""
     keys = _asset_keys(context)
     selected = {u for u, key in keys.items() if key in context.selected_asset_keys}
+    home = warehouse_home()
     try:
         outcome = build_models(
-            warehouse_home(),
+            home,
             select=() if selected == set(keys) else _names(selected),
             on_line=context.log.info,
         )
     except BuildFailed as failure:
         yield from _events(context, keys, failure.nodes, {})
-        raise dg.Failure(str(failure), allow_retries=False) from failure
-    yield from _events(context, keys, outcome.nodes, outcome.tables)
+        raise dg.Failure(
+            str(failure), {"what to do next": steps(NEXT_STEPS)}, allow_retries=False
+        ) from failure
+    yield dg.AssetMaterialization(LOAD_LOG, metadata=reference_metadata(home, "load_log"))
+    yield from _events(context, keys, outcome.nodes, outcome.models)
 
 
 def _asset_keys(context: dg.AssetExecutionContext) -> dict[str, dg.AssetKey]:
@@ -110,28 +70,41 @@ def _events(
     context: dg.AssetExecutionContext,
     keys: Mapping[str, dg.AssetKey],
     nodes: tuple[NodeOutcome, ...],
-    tables: Mapping[str, Table],
+    models: Mapping[str, Table],
 ) -> Iterator[Any]:
     checks = {
         str(spec.metadata["dagster_dbt/unique_id"]): spec for spec in context.assets_def.check_specs
     }
     for node in nodes:
         if node.unique_id in keys and node.passed:
-            metadata: dict[str, Any] = {"seconds": node.seconds}
-            if table := tables.get(node.name):
-                preview = dg.MetadataValue.md(markdown_table(list(table.preview)))
-                metadata |= {"dagster/row_count": table.rows, "preview": preview}
-                if table.newest_observation:
-                    metadata["newest_observation"] = table.newest_observation
+            metadata = {"seconds": node.seconds} | _of_model(models.get(node.name))
             yield dg.MaterializeResult(asset_key=keys[node.unique_id], metadata=metadata)
         elif node.unique_id in checks and node.status != "skipped":
-            spec = checks[node.unique_id]
-            yield dg.AssetCheckResult(
-                asset_key=spec.asset_key,
-                check_name=spec.name,
-                passed=node.status == "pass",
-                severity=dg.AssetCheckSeverity.ERROR
-                if spec.blocking
-                else dg.AssetCheckSeverity.WARN,
-                metadata={"failing rows": node.failures, "message": node.message},
-            )
+            yield _check_result(checks[node.unique_id], node)
+
+
+def _of_model(model: Table | None) -> dict[str, Any]:
+    if model is None:  # the build broke off: nothing was counted
+        return {}
+    return {
+        "dagster/row_count": model.rows,
+        "preview": dg.MetadataValue.md(markdown_table(model.preview)),
+    } | ({"newest_observation": model.newest_observation} if model.newest_observation else {})
+
+
+def _check_result(spec: dg.AssetCheckSpec, node: NodeOutcome) -> dg.AssetCheckResult:
+    metadata: dict[str, Any] = {"failing rows": node.failures}
+    if node.status != "pass":
+        metadata |= {
+            "the rows": dg.MetadataValue.md(markdown_table(node.failing_rows)),
+            "the query that finds them": dg.MetadataValue.md(f"```sql\n{node.query.strip()}\n```"),
+            "message": node.message,
+            "what to do next": steps(NEXT_STEPS),
+        }
+    return dg.AssetCheckResult(
+        asset_key=spec.asset_key,
+        check_name=spec.name,
+        passed=node.status == "pass",
+        severity=dg.AssetCheckSeverity.ERROR if spec.blocking else dg.AssetCheckSeverity.WARN,
+        metadata=metadata,
+    )

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dagster as dg
 
+from orchestration.assets import catalogue
+from orchestration.assets.checks import markdown_table
 from orchestration.assets.models import warehouse_models
 from orchestration.build import NothingBuilt, publish_build
 from orchestration.release import ReleaseRefused
+from orchestration.release.ops_tables import DESCRIPTIONS
+from orchestration.release.publishing import PUBLISHED_SCHEMAS
 from orchestration.settings import warehouse_home
 
 RELEASE = dg.AssetKey("release")
+
+
+def _tables() -> dict[str, Any]:
+    """The metadata that shows the tables of a release; their columns are shown by their models."""
+    models = {
+        "/".join(spec.key.path): (spec.description or "").partition("\n\n")[0]
+        for spec in warehouse_models.specs
+        if spec.group_name in PUBLISHED_SCHEMAS
+    }
+    of_the_run = {f"ops/{table}": description for table, description in DESCRIPTIONS.items()}
+    columns = [
+        dg.TableColumn(name.replace("/", "."), type="table", description=description)
+        for name, description in sorted((models | of_the_run).items())
+    ]
+    return {"dagster/column_schema": dg.TableSchema(columns)}
 
 
 @dg.asset(
@@ -17,6 +38,10 @@ RELEASE = dg.AssetKey("release")
     deps=[warehouse_models],
     group_name="release",
     kinds={"duckdb", "parquet"},
+    owners=catalogue.owners(catalogue.WAREHOUSE),
+    tags=catalogue.tags("release", catalogue.WAREHOUSE),
+    freshness_policy=catalogue.freshness(),
+    metadata=_tables() | catalogue.source_code(publish_build),
     description=(
         "What readers see: a DuckDB file, Parquet per table and a manifest, switched to in one "
         "step. No new one is made when nothing has changed."
@@ -29,11 +54,14 @@ def release() -> dg.MaterializeResult[None]:
     except (NothingBuilt, ReleaseRefused) as refusal:
         raise dg.Failure(str(refusal), allow_retries=False) from refusal
     manifest = published.manifest
+    rows = {name: table.rows for name, table in sorted(manifest.tables.items())}
+    tables = [{"table": name, "rows": count} for name, count in rows.items()]
     return dg.MaterializeResult(
         metadata={
+            "dagster/row_count": sum(rows.values()),
             "release": published.release_id,
             "new": is_new,
-            "tables": {name: table.rows for name, table in manifest.tables.items()},
+            "preview": dg.MetadataValue.md(markdown_table(tables)),
             "checks passed": manifest.checks.passed,
             "checks warned": manifest.checks.warned,
             "bytes": manifest.bytes,

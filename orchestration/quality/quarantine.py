@@ -19,6 +19,13 @@ import pyarrow.parquet as pq
 from orchestration.files import write_atomically, write_json
 from orchestration.quality.report import GuardReport
 
+#: By source, where it is not a live upstream.
+_LOADED_AGAIN = {
+    "baseline": "the facts that ship lie in `orchestration/baseline/`, `warehouse run` loads them",
+    "import": "`warehouse import` loads the mended file",
+    "document": "`warehouse import document` loads the mended file",
+}
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -27,6 +34,20 @@ class Entry:
     entry_id: str
     folder: Path
     report: GuardReport
+
+    def next_steps(self) -> tuple[str, ...]:
+        """What to do about it, one sentence a step, in Markdown."""
+        dataset = self.report.dataset
+        again = _LOADED_AGAIN.get(self.report.source, "the next run of its upstream loads it again")
+        return (
+            f"Look at the failing rows: `warehouse quarantine {self.entry_id}`.",
+            f"If the batch is wrong, mend it where it comes from; {again}.",
+            "If the batch is right, a line of `orchestration/registry/data/` is missing or wrong, "
+            f"or the contract is (`orchestration/contracts/datasets/{dataset}.py`): mend that and "
+            "load the batch again.",
+            "Delete the entry when its rows have landed. What landed before is served all the "
+            'while. `docs/operations.md` says more under "A batch is in quarantine".',
+        )
 
 
 class Quarantine:

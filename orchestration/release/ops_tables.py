@@ -44,6 +44,13 @@ def summarise_checks(checks: Iterable[CheckRow]) -> CheckSummary:
     return CheckSummary(*(outcomes.count(outcome) for outcome in ("passed", "warned", "failed")))
 
 
+#: What each of the tables holds.
+DESCRIPTIONS = {
+    "load_batch": "Every assertion of a batch. Grain: sequence.",
+    "check_result": "Every check of the run. Grain: asset, check, subject.",
+    "release": "The release this file is. One row.",
+}
+
 # Columns stand in the order of the fields of CheckRow and of landing.Assertion.
 _DEFINITIONS = """
 create schema if not exists ops;
@@ -58,7 +65,6 @@ create table ops.load_batch (
     asserted_at timestamptz not null,
     status varchar not null
 );
-comment on table ops.load_batch is 'Every assertion of a batch. Grain: sequence.';
 comment on column ops.load_batch.sequence is 'Order of assertion: within a source, later counts';
 comment on column ops.load_batch.dataset is 'Landing dataset';
 comment on column ops.load_batch.batch_id is 'Content hash of the batch, its file name in landing';
@@ -76,7 +82,6 @@ create table ops.check_result (
     observed varchar,
     subject varchar
 );
-comment on table ops.check_result is 'Every check of the run. Grain: asset, check, subject.';
 comment on column ops.check_result.asset is 'What was checked: a dataset or a table';
 comment on column ops.check_result."check" is 'Name of the check; a keyword, so quote it';
 comment on column ops.check_result.severity is 'error (blocks a release) or warn';
@@ -93,7 +98,6 @@ create table ops.release (
     checks_passed bigint not null,
     checks_warned bigint not null
 );
-comment on table ops.release is 'The release this file is. One row.';
 comment on column ops.release.release_id is 'Its folder under published/releases';
 comment on column ops.release.created_at is 'When it was published (UTC)';
 comment on column ops.release.git_revision is 'Code it was built by; null outside a git checkout';
@@ -112,6 +116,8 @@ def write_ops_tables(
 ) -> None:
     """Create and fill the three tables in the connection's database."""
     connection.execute(_DEFINITIONS)
+    for table, description in DESCRIPTIONS.items():
+        connection.execute(f"comment on table ops.{table} is '{description}'")
     release = (
         manifest.release_id,
         manifest.created_at,

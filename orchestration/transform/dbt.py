@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -44,7 +44,8 @@ class DbtFailed(RuntimeError):
 class NodeOutcome:
     """What became of one model or test.
 
-    ``failures`` counts the rows that broke a test; ``seconds`` is its wall time.
+    ``failures`` counts the rows that broke a test, ``query`` finds them and ``failing_rows`` holds
+    the first of them; ``seconds`` is the wall time.
     """
 
     unique_id: str
@@ -54,6 +55,8 @@ class NodeOutcome:
     seconds: float
     message: str
     failures: int
+    query: str = ""
+    failing_rows: tuple[Mapping[str, str | None], ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -195,6 +198,7 @@ def _outcome(result: Any) -> NodeOutcome:
         seconds=result.execution_time,
         message=result.message or "",
         failures=result.failures or 0,
+        query=(result.node.compiled_code or "") if result.failures else "",
     )
 
 

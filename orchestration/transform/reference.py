@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration import calendars
-from orchestration.contracts import DOCUMENT_KINDS, SOURCE_RANK, SOURCES
+from orchestration.contracts import DOCUMENT_KINDS, SOURCE_RANK, SOURCES, Column
+from orchestration.contracts.contract import DATE, STRING, TIMESTAMP_UTC
 from orchestration.files import write_atomically
 from orchestration.home import Home
 from orchestration.landing import Landing
@@ -18,18 +19,24 @@ from orchestration.registry import Registry
 #: The calendars that dim_date flags, by column.
 FLAGGED = {"is_xnys_session": "XNYS", "is_xhkg_session": "XHKG"}
 
-LOAD_LOG_SCHEMA = pa.schema(
-    [
-        ("sequence", pa.int64()),
-        ("dataset", pa.string()),
-        ("batch_id", pa.string()),
-        ("source", pa.string()),
-        ("source_rank", pa.int32()),
-        ("rows", pa.int64()),
-        ("newest_observation", pa.date32()),
-        ("asserted_at", pa.timestamp("us", tz="UTC")),
-        ("status", pa.string()),
-    ]
+LOAD_LOG = (
+    Column("sequence", pa.int64(), "Order of assertion: within a source, later counts."),
+    Column("dataset", STRING, "Landing dataset."),
+    Column("batch_id", STRING, "Content hash of the batch, its file name in landing."),
+    Column("source", STRING, "Upstream that the batch came from."),
+    Column("source_rank", pa.int32(), "Rank of the source: of two the higher one counts."),
+    Column("rows", pa.int64(), "Rows in the batch."),
+    Column("newest_observation", DATE, "Newest date that the batch has a row of."),
+    Column("asserted_at", TIMESTAMP_UTC, "When the batch was asserted.", unit="UTC"),
+    Column("status", STRING, "`landed` (new content) or `asserted_again`."),
+)
+
+CALENDAR_DATES = (
+    Column("calendar_date", DATE, "A day."),
+    *(
+        Column(column, pa.bool_(), f"Whether {mic} held a session on it.")
+        for column, mic in FLAGGED.items()
+    ),
 )
 
 PRECEDENCE_SCHEMA = pa.schema(
@@ -81,7 +88,8 @@ def _load_log(landing: Landing) -> pa.Table:
         asdict(assertion) | {"source_rank": SOURCE_RANK[assertion.source]}
         for assertion in landing.log.in_effect()
     ]
-    return pa.Table.from_pylist(rows, schema=LOAD_LOG_SCHEMA)
+    schema = pa.schema([(column.name, column.type) for column in LOAD_LOG])
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def _calendar_dates(registry: Registry) -> pa.Table:

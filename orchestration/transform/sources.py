@@ -7,11 +7,12 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from orchestration.contracts import CONTRACTS, PROVENANCE, Contract
+from orchestration.contracts import CONTRACTS, PROVENANCE, Column, Contract
 from orchestration.files import write_atomically
 from orchestration.fingerprint import DBT_PROJECT
 from orchestration.registry import load_registry
-from orchestration.transform.reference import FLAGGED, LOAD_LOG_SCHEMA, PRECEDENCE_SCHEMA
+from orchestration.registry.columns import meaning
+from orchestration.transform.reference import CALENDAR_DATES, LOAD_LOG, precedence
 
 SOURCES = DBT_PROJECT / "models" / "staging" / "_landing__sources.yml"
 _HEADER = "# Made from the dataset contracts by `make setup`; edit those.\n"
@@ -49,14 +50,7 @@ def _table(contract: Contract) -> dict[str, Any]:
     return {
         "name": contract.dataset,
         "description": contract.description + flaws,
-        "columns": [
-            {
-                "name": column.name,
-                "description": column.description,
-                "data_type": sql_type(column.type),
-            }
-            for column in columns
-        ],
+        "columns": [_column(column) for column in columns],
         "data_tests": [
             {
                 "keeps_contract": {
@@ -73,24 +67,32 @@ def _table(contract: Contract) -> dict[str, Any]:
 
 
 def _reference() -> dict[str, Any]:
-    tables = load_registry().tables()
-    schemas = {name: table.schema for name, table in tables.items()}
-    schemas["calendar_dates"] = pa.schema(
-        [("calendar_date", pa.date32()), *((column, pa.bool_()) for column in FLAGGED)]
-    )
-    schemas["load_log"] = LOAD_LOG_SCHEMA
-    schemas["precedence"] = PRECEDENCE_SCHEMA
+    columns = {"calendar_dates": CALENDAR_DATES, "load_log": LOAD_LOG}
     return {
         "name": "reference",
         "description": "The registry, trading days and the load log, as the run wrote them.",
         "config": {"meta": {"external_location": "read_parquet('build/reference/{name}.parquet')"}},
         "tables": [
-            {
-                "name": name,
-                "columns": [{"name": f.name, "data_type": sql_type(f.type)} for f in schema],
-            }
-            for name, schema in schemas.items()
+            {"name": name, "columns": [_column(column) for column in of_table]}
+            for name, of_table in (registry_columns() | columns).items()
         ],
+    }
+
+
+def registry_columns() -> dict[str, tuple[Column, ...]]:
+    """Return the columns of every registry file and of the precedence, as dbt reads them."""
+    tables = load_registry().tables() | {"precedence": precedence()}
+    return {
+        name: tuple(Column(f.name, f.type, meaning(name, f.name)) for f in table.schema)
+        for name, table in tables.items()
+    }
+
+
+def _column(column: Column) -> dict[str, str]:
+    return {
+        "name": column.name,
+        "description": column.description,
+        "data_type": sql_type(column.type),
     }
 
 
