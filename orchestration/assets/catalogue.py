@@ -19,7 +19,7 @@ import dagster as dg
 import yaml
 
 from orchestration.contracts import PROVENANCE, Column, Contract
-from orchestration.fingerprint import DBT_PROJECT, PACKAGE, PROJECT
+from orchestration.fingerprint import DBT_PROJECT, PACKAGE
 from orchestration.registry import load_registry
 from orchestration.registry.entries import FreshnessLimit
 from orchestration.transform.sources import sql_type
@@ -89,9 +89,7 @@ def source_code(*places: Callable[..., Any] | Path) -> dict[str, Any]:
         # The links are in beta: they may change, and then a test says so.
         warnings.simplefilter("ignore", dg.BetaWarning)
         links = [
-            dg.LocalFileCodeReference(
-                file_path=str(path), line_number=line, label=path.relative_to(PROJECT).as_posix()
-            )
+            dg.LocalFileCodeReference(file_path=str(path), line_number=line, label=path.name)
             for path, line in map(_place, places)
         ]
         return {

@@ -10,7 +10,7 @@ from dagster_dbt import DbtProject, dbt_assets
 from orchestration.assets.checks import markdown_table, steps
 from orchestration.assets.metadata import reference_metadata
 from orchestration.assets.reference import LOAD_LOG
-from orchestration.assets.translator import WarehouseTranslator
+from orchestration.assets.translator import COLUMN_LINEAGE, WarehouseTranslator
 from orchestration.build import BuildFailed, build_models
 from orchestration.fingerprint import DBT_PROJECT
 from orchestration.settings import warehouse_home
@@ -77,8 +77,11 @@ def _events(
     }
     for node in nodes:
         if node.unique_id in keys and node.passed:
-            metadata = {"seconds": node.seconds} | _of_model(models.get(node.name))
-            yield dg.MaterializeResult(asset_key=keys[node.unique_id], metadata=metadata)
+            key = keys[node.unique_id]
+            # The UI looks for column lineage at the last materialization only.
+            lineage = context.assets_def.metadata_by_key[key][COLUMN_LINEAGE]
+            metadata = {"seconds": node.seconds, COLUMN_LINEAGE: lineage}
+            yield dg.MaterializeResult(key, metadata=metadata | _of_model(models.get(node.name)))
         elif node.unique_id in checks and node.status != "skipped":
             yield _check_result(checks[node.unique_id], node)
 

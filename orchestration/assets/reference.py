@@ -71,12 +71,12 @@ def reference_tables() -> Iterator[Any]:
 load_log = dg.AssetSpec(
     LOAD_LOG,
     deps=[baseline_facts, *LIVE],
-    group_name="landing",
+    group_name="staging",
     description="In which order batches were asserted: decides which row of a key counts. "
     "Written each time the models are built.",
     kinds={"python", "parquet"},
     owners=catalogue.owners(catalogue.WAREHOUSE),
-    tags=catalogue.tags("landing", catalogue.WAREHOUSE),
+    tags=catalogue.tags("staging", catalogue.WAREHOUSE),
     freshness_policy=catalogue.freshness(),
     metadata=catalogue.column_schema({"": reference.LOAD_LOG}, ("sequence",))
     | catalogue.source_code(reference.write_load_log),

@@ -17,6 +17,11 @@ from orchestration.assets.tests_in_words import in_words
 from orchestration.fingerprint import DBT_PROJECT
 from orchestration.transform.column_lineage import ColumnOf, Parents, column_lineage
 
+COLUMN_LINEAGE = "dagster/column_lineage"
+
+#: Intermediate steps that come before core, or after marts, are shown with those they serve.
+_SHOWN_WITH = {"int_precedence": "staging", "int_claim_observations": "marts"}
+
 
 class WarehouseTranslator(DagsterDbtTranslator):
     """Names dbt's nodes as assets: sources by what lands them, models by schema and name."""
@@ -69,8 +74,9 @@ class WarehouseTranslator(DagsterDbtTranslator):
         return spec._replace(name=name, description=description)
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        """Group models by their schema, which is the layer."""
-        return str(dbt_resource_props["schema"])
+        """Group models by layer, so that groups point one way, from upstream to release."""
+        step = dbt_resource_props["name"].partition("__")[0]
+        return _SHOWN_WITH.get(step, str(dbt_resource_props["schema"]))
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str] | None:
         """Return the maintainers of the model's dbt group."""
@@ -102,7 +108,7 @@ class WarehouseTranslator(DagsterDbtTranslator):
             column: [dep for parent in of_column for dep in self._columns(parent, manifest)]
             for column, of_column in parents.items()
         }
-        return {"dagster/column_lineage": dg.TableColumnLineage(deps)}
+        return {COLUMN_LINEAGE: dg.TableColumnLineage(deps)}
 
     def _columns(self, parent: ColumnOf, manifest: Mapping[str, Any]) -> list[dg.TableColumnDep]:
         """The columns of assets that a column of a node is: of a landing dataset, of all landed."""

@@ -30,13 +30,13 @@ _OBSERVED_ON = (
 
 #: A macro is read as of today: its one parameter is a day.
 _RELATIONS = """
-    select database_name, schema_name, table_name as name, '' as arguments
+    select database_name, schema_name, table_name as name, '' as arguments, true as is_table
     from duckdb_tables() where not internal
     union all
-    select database_name, schema_name, view_name, ''
+    select database_name, schema_name, view_name, '', false
     from duckdb_views() where not internal
     union all
-    select database_name, schema_name, function_name, '(current_date)'
+    select database_name, schema_name, function_name, '(current_date)', false
     from duckdb_functions()
     where function_type = 'table_macro' and not internal and len(parameters) = 1
     order by all
@@ -57,8 +57,10 @@ def built_tables(home: Home) -> dict[str, Table]:
     with _opened(home) as connection:
         relations = connection.execute(_RELATIONS).fetchall()
         return {
-            name: _table(connection, f'"{database}"."{schema}"."{name}"{arguments}')
-            for database, schema, name, arguments in relations
+            name: (_table if is_table else _view)(
+                connection, f'"{database}"."{schema}"."{name}"{arguments}'
+            )
+            for database, schema, name, arguments, is_table in relations
         }
 
 
@@ -90,6 +92,16 @@ def _table(connection: DuckDBPyConnection, relation: str) -> Table:
         f"select count(*), max({observed_on})::varchar from {relation}"  # noqa: S608
     ).fetchall()
     return Table(rows, newest, tuple(preview))
+
+
+def _view(connection: DuckDBPyConnection, relation: str) -> Table:
+    # In one go: what a view costs is its computation, not its rows.
+    preview = _rows(
+        connection,
+        f"select *, count(*) over () as rows_in_all from {relation} limit {PREVIEW_ROWS}",  # noqa: S608
+    )
+    counts = [row.pop("rows_in_all") for row in preview]
+    return Table(counts[0] if counts else 0, None, tuple(preview))
 
 
 def _rows(connection: DuckDBPyConnection, query: str) -> list[dict[str, Any]]:

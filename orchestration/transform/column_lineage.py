@@ -1,8 +1,8 @@
 """Which columns each column of a model is made of, read from its compiled SQL.
 
 Only what a value is computed from counts: a column that merely joins, filters or groups is no
-parent. Working it out takes seconds, so it is done at set-up and by ``warehouse ui``, kept beside
-the manifest, and read from there; no run of the main job waits for it.
+parent. It is worked out at set-up and kept beside the manifest, so that no run waits for it unless
+the dbt project has changed.
 """
 
 from __future__ import annotations
@@ -27,38 +27,31 @@ ColumnOf: TypeAlias = tuple[str, str]
 Parents: TypeAlias = Mapping[str, list[ColumnOf]]
 
 
-def ensure_column_lineage() -> None:
-    """Work out the lineage unless it stands worked out for the dbt project as it is.
+def column_lineage() -> Mapping[str, Parents]:
+    """Return the parents of each model's columns, by its unique id.
+
+    Worked out, which takes seconds, unless it stands worked out for the dbt project as it is.
 
     Raises:
         DbtFailed: when the project does not parse or compile.
     """
-    if column_lineage():
-        return
-    manifest = json.loads(ensure_parsed().read_text(encoding="utf-8"))
-    compiled = compile_models()
-    found = {
-        unique_id: lineage_of_model(compiled[unique_id], unique_id, manifest)
-        for unique_id in sorted(compiled)
-    }
-    write_json(_KEPT, {"dbt_project": dbt_fingerprint(), "models": found})
-
-
-def column_lineage() -> Mapping[str, Parents]:
-    """Return the parents of each model's columns, by its unique id.
-
-    Empty where it has not been worked out since the dbt project changed.
-    """
-    if not _KEPT.exists():
-        return {}
-    kept = json.loads(_KEPT.read_text(encoding="utf-8"))
-    if kept["dbt_project"] != dbt_fingerprint():
-        return {}
+    kept = json.loads(_KEPT.read_text(encoding="utf-8")) if _KEPT.exists() else {}
+    if kept.get("dbt_project") != dbt_fingerprint():
+        kept = {"dbt_project": dbt_fingerprint(), "models": _worked_out()}
+        write_json(_KEPT, kept)
     return {
         unique_id: {
             column: [(parent, of) for parent, of in parents] for column, parents in columns.items()
         }
         for unique_id, columns in kept["models"].items()
+    }
+
+
+def _worked_out() -> dict[str, Parents]:
+    manifest = json.loads(ensure_parsed().read_text(encoding="utf-8"))
+    return {
+        unique_id: lineage_of_model(sql, unique_id, manifest)
+        for unique_id, sql in sorted(compile_models().items())
     }
 
 
