@@ -22,6 +22,7 @@ from orchestration.locking import write_lock
 from orchestration.quality.report import READING, SHOWN_ROWS, CheckOutcome, GuardReport
 from orchestration.release import CheckRow, Release, current_release, is_current, publish
 from orchestration.release.agreement import agreement_checks
+from orchestration.report import render_report
 from orchestration.settings import settings
 from orchestration.transform import dbt
 from orchestration.transform.built import Table, built_tables, first_rows
@@ -88,7 +89,7 @@ def publish_build(home: Home) -> tuple[Release, bool]:
 
     Raises:
         NothingBuilt: when no whole build stands ready.
-        ReleaseRefused: when a blocking check failed.
+        ReleaseRefused: when a blocking check failed or the report cannot be rendered.
     """
     with write_lock(home, settings().lock_timeout_seconds):
         if not _note(home).exists():
@@ -111,6 +112,7 @@ def publish_build(home: Home) -> tuple[Release, bool]:
             assertions=landing.log.assertions(),
             newest_observations=newest_by_dataset(landing.log.in_effect()),
             docs=dbt.write_docs(home),
+            report=render_report,
         )
         return release, True
 

@@ -226,6 +226,30 @@ def diff(
 
 
 @app.command()
+def report(
+    release: Annotated[
+        str | None, typer.Option(help="A kept release; default: the current one.")
+    ] = None,
+    file: Annotated[Path, typer.Option("--out", help="Where the page goes.")] = Path("report.html"),
+) -> None:
+    """Write the report of a release: one HTML page that needs nothing else."""
+    import shutil
+
+    from orchestration.files import write_atomically
+    from orchestration.reader import current_release_id
+    from orchestration.release import find_release
+    from orchestration.settings import warehouse_home
+
+    home = warehouse_home()
+    chosen = find_release(home, release or current_release_id(home.root))
+    if not chosen.report.exists():
+        raise UserError(f"{chosen.release_id} was published before releases had a report")
+    target = file / chosen.report.name if file.is_dir() else file
+    write_atomically(target, lambda path: shutil.copyfile(chosen.report, path))
+    print(target)
+
+
+@app.command()
 def export(
     table: Annotated[
         list[str] | None, typer.Option(help="schema.table, several times; default: all marts.")
@@ -472,6 +496,18 @@ def _say_up_to_date() -> None:
         "Nothing has changed since the current release: inputs, code and registry are the same.\n"
         f"current release: {current.release_id}"
     )
+    _say_where_the_report_is()
+
+
+def _say_where_the_report_is() -> None:
+    from orchestration.release import current_release
+    from orchestration.settings import warehouse_home
+
+    home = warehouse_home()
+    current = current_release(home)
+    if current is not None and current.report.exists():
+        # By the link, which leads to whatever is current when it is opened.
+        out.print(f"report: {home.current / current.report.name}", highlight=False, soft_wrap=True)
 
 
 def _print_summary(summary: RunSummary) -> None:
@@ -500,6 +536,7 @@ def _print_summary(summary: RunSummary) -> None:
     elif summary.release_id:
         news = "new release" if summary.release_is_new else "unchanged release"
         out.print(f"{news}: {summary.release_id}")
+        _say_where_the_report_is()
     else:
         err.print("No release was published; what was current before still is.")
 

@@ -6,10 +6,11 @@ decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from orchestration.reader import connect
+from orchestration.report.coverage import MEANINGS, NOTHING, letters
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -21,7 +22,6 @@ _BREAKDOWNS = {
     "revenue_line": "revenue line ",
     "subline": "subline ",
 }
-_LETTERS = {"edgar": "F", "document": "D", "import": "I", "baseline": "C"}
 _RECONCILIATIONS = {
     "differs": "differs",
     "incomplete": "incomplete",
@@ -37,12 +37,7 @@ in.
 
 | Letter | Source |
 |---|---|
-| F | XBRL of a filing |
-| D | read from the document |
-| I | imported from a file |
-| C | curated baseline, from an official document |
-| c | curated baseline, from a second-hand account |
-| · | no figure |
+{letters}
 
 "Reconciled" is the status of `ops.reconciliation`: `adds up` to the consolidated figure,
 `differs`, `incomplete` (a required segment is not printed), `no total` (no consolidated figure to
@@ -62,7 +57,8 @@ def coverage_page(connection: DuckDBPyConnection) -> str:
         """,
     )
     sections = [_section(group) for _, group in _grouped(rows, "company_key")]
-    return "\n".join([_HEAD, *sections])
+    explained = "\n".join(f"| {letter} | {meaning} |" for letter, meaning in MEANINGS.items())
+    return "\n".join([_HEAD.format(letters=explained), *sections])
 
 
 def _section(rows: list[Row]) -> str:
@@ -84,26 +80,17 @@ def _section(rows: list[Row]) -> str:
         index = int(first["fiscal_year"]) * 4 + int(first["fiscal_quarter"])
         for missing in range(expected or index, index):
             year, number = divmod(missing - 1, 4)
-            lines.append(f"| · | {year} Q{number + 1} |" + " · |" * len(names) + " - |")
+            lines.append(
+                f"| {NOTHING} | {year} Q{number + 1} |" + f" {NOTHING} |" * len(names) + " - |"
+            )
         expected = index + 1
-        cells = [
-            _letters(r for r in quarter if (r["breakdown"], r["metric"]) == c) for c in columns
-        ]
+        cells = [letters(r for r in quarter if (r["breakdown"], r["metric"]) == c) for c in columns]
         lines.append(
             f"| {first['period_end']} | {first['fiscal_year']} Q{first['fiscal_quarter']} | "
             + " | ".join([*cells, _reconciled(quarter)])
             + " |"
         )
     return "\n".join([*lines, ""])
-
-
-def _letters(rows: Iterable[Row]) -> str:
-    letters: set[str] = set()
-    for row in rows:
-        letter = _LETTERS[row["source"]]
-        second_hand = row["source"] == "baseline" and row["document_kind"] == "secondary"
-        letters.add(letter.lower() if second_hand else letter)
-    return "".join(sorted(letters)) or "·"
 
 
 def _reconciled(quarter: list[Row]) -> str:

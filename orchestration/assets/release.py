@@ -67,5 +67,6 @@ def release() -> dg.MaterializeResult[None]:
             "bytes": manifest.bytes,
             "path": f"published/releases/{published.release_id}",
             "docs": f"published/releases/{published.release_id}/docs/index.html",
+            "report": f"published/releases/{published.release_id}/report.html",
         }
     )

@@ -16,6 +16,7 @@ from orchestration.release.manifest import MANIFEST_FILE, Manifest
 from orchestration.release.tables import Table
 
 DATABASE_FILE = "warehouse.duckdb"
+REPORT_FILE = "report.html"
 KEPT_RELEASES = 7
 LOCK_TIMEOUT_SECONDS = 10.0
 
@@ -45,6 +46,11 @@ class Release:
     def docs(self) -> Path:
         """The page that describes its tables, metrics and readers."""
         return docs_path(self.folder)
+
+    @property
+    def report(self) -> Path:
+        """The page that shows what it says, for readers without any tool."""
+        return self.folder / REPORT_FILE
 
     def parquet(self, table: Table) -> Path:
         """Return where the Parquet file of a table lies."""

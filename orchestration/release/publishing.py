@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -17,6 +17,7 @@ from orchestration.locking import write_lock
 from orchestration.release.catalogue import (
     DATABASE_FILE,
     LOCK_TIMEOUT_SECONDS,
+    REPORT_FILE,
     Release,
     current_release,
     docs_path,
@@ -60,13 +61,15 @@ def publish(
     assertions: Sequence[Assertion],
     newest_observations: Mapping[str, date],
     docs: Path | None = None,
+    report: Callable[[DuckDBPyConnection], str] | None = None,
 ) -> Release:
     """Publish the build database as a new release and make it current.
 
     Written beside the releases, synced, renamed, and only then switched to: a crash at any moment
     leaves the old release current, or the new one, entire. ``docs`` is the page that describes the
-    tables. Raises :class:`ReleaseRefused` when a
-    blocking check failed or there is nothing to publish. Nobody may have the build database open.
+    tables, ``report`` renders the page that shows what they say. Raises :class:`ReleaseRefused`
+    when a blocking check failed, there is nothing to publish or the report cannot be rendered: a
+    release without one would be half a release. Nobody may have the build database open.
     """
     _refuse_failed_checks(checks)
     with write_lock(home, LOCK_TIMEOUT_SECONDS):
@@ -95,6 +98,9 @@ def publish(
                 with _opened(folder / DATABASE_FILE) as database:
                     write_ops_tables(database, manifest, checks, assertions)
                     _write_parquet(database, folder, tables, kept)
+                    if report:
+                        page = _rendered(report, database)
+                        (folder / REPORT_FILE).write_text(page, encoding="utf-8")
                 # A folder of its own: the session that has the build open may spill too.
                 spill = home.build / "spill-changes"
                 write_changes(Release(folder, manifest), current_release(home), spill)
@@ -202,6 +208,13 @@ def _linked(target: Path, table: Table, summary: TableSummary, kept: Sequence[Re
                 return False
             return True
     return False
+
+
+def _rendered(report: Callable[[DuckDBPyConnection], str], database: DuckDBPyConnection) -> str:
+    try:
+        return report(database)
+    except Exception as error:  # whatever a template, a query or an engine for charts may raise
+        raise ReleaseRefused(f"the report cannot be rendered: {error!r}") from error
 
 
 def _files(folder: Path) -> list[Path]:
