@@ -1,11 +1,13 @@
 # Two commands do everything: `make run` (set-up and the main job) and `make test` (set-up and all tests).
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint docs lock setup ui clean
+.PHONY: help run test test-long test-bi lint docs lock setup ui bi clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+BI := bi/.venv
+BI_INSTALLED := $(BI)/.installed
 PARSED := dbt_project/target/manifest.json
 DBT_SOURCES := $(shell find dbt_project orchestration/contracts orchestration/registry \
   -path dbt_project/target -prune -o \( -name '*.sql' -o -name '*.yml' -o -name '*.py' \) -print)
@@ -34,10 +36,13 @@ run: setup ## set-up, then the main job on the embedded baseline
 	$(BIN)/warehouse run
 
 test: setup ## set-up, then every test; each file in one process; a third one works while others wait
-	$(BIN)/python -m pytest -m "not long" --numprocesses 3 --dist loadfile
+	$(BIN)/python -m pytest -m "not long and not superset" --numprocesses 3 --dist loadfile
 
 test-long: setup ## crash, soak and simulation checks at full count
 	$(BIN)/python -m pytest -m long
+
+test-bi: $(BI_INSTALLED) $(PARSED) ## Superset in a browser, with screenshots in data/screenshots
+	$(BIN)/python -m pytest -m superset
 
 lint: setup ## ruff, mypy, import-linter, sqlfluff
 	$(BIN)/ruff check .
@@ -59,9 +64,19 @@ docs: setup ## write docs/upstream-faults.md from what the tests see, docs/cover
 ui: setup ## the Dagster web UI on loopback
 	$(BIN)/warehouse ui
 
+$(BI_INSTALLED): bi/requirements.lock | $(INSTALLED)
+	test -x $(BI)/bin/python || $(PYTHON) -m venv $(BI)
+	$(BIN)/uv pip sync --quiet --python $(BI)/bin/python --require-hashes --compile-bytecode bi/requirements.lock
+	touch $@
+
+bi: $(BI_INSTALLED) ## the dashboards in Superset on loopback, in an environment of their own
+	$(BI)/bin/python -m bi.serve
+
 lock: ## pin every dependency with hashes, without index addresses
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra notebooks --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements.lock
+	$(BIN)/uv pip compile bi/requirements.in --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file bi/requirements.lock
 
 clean: ## remove the environment and generated files, keep the warehouse's data
-	rm -rf $(VENV) dbt_project/target dbt_project/logs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BI) dbt_project/target dbt_project/logs .pytest_cache .mypy_cache .ruff_cache
