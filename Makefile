@@ -51,10 +51,11 @@ lint: setup ## ruff, mypy, import-linter, sqlfluff
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint dbt_project/models
 
-docs: setup ## write docs/upstream-faults.md from what the tests see, docs/coverage.md from a release
+docs: setup ## write the pages of docs/ that are made: upstream faults, coverage, data dictionary
 	rm -f data/upstream-faults.jsonl
 	$(BIN)/python -m pytest --quiet tests/integration/test_upstream_*.py
 	$(BIN)/python -m tests.upstreams.matrix > docs/upstream-faults.md
+	$(BIN)/python -m orchestration.dictionary > docs/dictionary.md
 	# Of the baseline alone, whatever the warehouse at hand has landed beside it.
 	rm -rf data/of-baseline
 	WAREHOUSE_HOME=data/of-baseline $(BIN)/warehouse run

@@ -108,6 +108,13 @@ comment on column ops.release.checks_warned is 'Checks of the run that failed wi
 """
 
 
+def create_ops_tables(connection: DuckDBPyConnection) -> None:
+    """Create the three tables, empty and described, in the connection's database."""
+    connection.execute(_DEFINITIONS)
+    for table, description in DESCRIPTIONS.items():
+        connection.execute(f"comment on table ops.{table} is '{description}'")
+
+
 def write_ops_tables(
     connection: DuckDBPyConnection,
     manifest: Manifest,
@@ -115,9 +122,7 @@ def write_ops_tables(
     assertions: Sequence[Assertion],
 ) -> None:
     """Create and fill the three tables in the connection's database."""
-    connection.execute(_DEFINITIONS)
-    for table, description in DESCRIPTIONS.items():
-        connection.execute(f"comment on table ops.{table} is '{description}'")
+    create_ops_tables(connection)
     release = (
         manifest.release_id,
         manifest.created_at,
