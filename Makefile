@@ -1,6 +1,6 @@
 # Two commands do everything: `make run` (set-up and the main job) and `make test` (set-up and all tests).
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long test-bi lint docs lock setup ui bi clean
+.PHONY: help run test test-long test-bi lint docs lock setup ui bi notebooks clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,6 +11,9 @@ BI_INSTALLED := $(BI)/.installed
 PARSED := dbt_project/target/manifest.json
 DBT_SOURCES := $(shell find dbt_project orchestration/contracts orchestration/registry \
   -path dbt_project/target -prune -o \( -name '*.sql' -o -name '*.yml' -o -name '*.py' \) -print)
+
+# Notebooks run in their own folder: they are told in full where the warehouse is.
+notebooks: export WAREHOUSE_HOME := $(abspath $(or $(WAREHOUSE_HOME),data))
 
 # Byte code is compiled once, at install: uncompiled, the imports alone take longer than the job.
 unexport PYTHONDONTWRITEBYTECODE
@@ -72,6 +75,16 @@ $(BI_INSTALLED): bi/requirements.lock | $(INSTALLED)
 
 bi: $(BI_INSTALLED) ## the dashboards in Superset on loopback, in an environment of their own
 	$(BI)/bin/python -m bi.serve
+
+# Loopback only, behind Jupyter's token; no news, no check for updates, no extension manager.
+notebooks: setup ## JupyterLab on loopback with the notebooks, on the current release
+	@test -e "$(WAREHOUSE_HOME)/published/current" || \
+	  { echo "no release in $(WAREHOUSE_HOME): making the first one"; $(BIN)/warehouse run; }
+	$(BIN)/jupyter lab --ip=127.0.0.1 --ServerApp.root_dir=$(CURDIR) \
+	  --LabApp.default_url=/lab/tree/notebooks/first_look.ipynb \
+	  --LabApp.news_url=None --LabApp.extension_manager=readonly \
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
+	  $(if $(filter 0,$(shell id -u)),--allow-root)
 
 lock: ## pin every dependency with hashes, without index addresses
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra notebooks --universal --python-version 3.11 --generate-hashes \

@@ -13,13 +13,10 @@ from tests.conftest import warehouse
 
 
 @pytest.fixture(scope="session")
-def with_real_prices(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The release of a warehouse with the baseline and real daily prices."""
+def home_with_real_prices(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A warehouse with the baseline and real daily prices, published."""
     if not real_prices.HAVE_REAL_PRICES:
         pytest.skip(real_prices.REASON)
-    from orchestration.reader import connect
     from orchestration.run import run_everything
 
     home = Home(tmp_path_factory.mktemp("real_prices") / "warehouse")
@@ -27,5 +24,13 @@ def with_real_prices(
         real_prices.land(home, tmp_path_factory.mktemp("made"))
         summary = run_everything(home)
         assert summary.succeeded, summary.failures
-    with connect(home.root) as connection:
+    return home
+
+
+@pytest.fixture(scope="session")
+def with_real_prices(home_with_real_prices: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Its release."""
+    from orchestration.reader import connect
+
+    with connect(home_with_real_prices.root) as connection:
         yield connection

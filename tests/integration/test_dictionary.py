@@ -49,9 +49,9 @@ def test_every_table_has_a_grain_and_every_column_a_meaning(
         grain = ", ".join(f'"{column}"' for column in table.grain) or "1"
         served = Table(table.schema, table.name)
         repeated = release.execute(
-            f"select count(*) from (select 1 from {served.sql} group by {grain} having count(*) > 1)"
+            f"select {grain} from {served.sql} group by {grain} having count(*) > 1"
         ).fetchall()
-        assert repeated == [(0,)], table.title
+        assert repeated == [], table.title
 
 
 def test_a_grain_in_words_is_the_one_that_is_tested() -> None:

@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 
 from orchestration import calendars
+from orchestration.home import Home
 from orchestration.registry import load_registry
 from orchestration.registry.entries import Exchange, Security
+from tests.notebooks import execute, says_period_and_source
 
 WINDOWS = {"m1_to_p1": (-1, 1), "p0_to_p5": (0, 5), "p0_to_p20": (0, 20)}
 ESTIMATION = (-129, -10)
@@ -217,3 +219,46 @@ def test_the_error_of_one_event_by_hand(with_real_prices: duckdb.DuckDBPyConnect
     assert row["residual_standard_deviation_percent"] == pytest.approx(2.49626, abs=5e-5)
     assert row["standard_error_m1_to_p1_percent"] == pytest.approx(4.37747, abs=5e-5)
     assert row["t_statistic_m1_to_p1"] == pytest.approx(-13.62573 / 4.37747, abs=5e-5)
+
+
+def test_the_notebook_draws_what_is_measured(
+    home_with_real_prices: Home, with_real_prices: duckdb.DuckDBPyConnection
+) -> None:
+    notebook = execute(
+        "event_study",
+        home_with_real_prices,
+        """{
+            "drawn": long[["event_id", "security_key", "abnormal_return"]].values.tolist(),
+            "mean": mean.set_index(["security_key", "category", "window"]).loc[
+                ("BABA", "regulation", "sessions -1 to +1"), ["events", "mean_percent", "t"]
+            ].tolist(),
+        }""",
+    )
+    measured = with_real_prices.execute(
+        """
+        unpivot (
+            from marts.event_returns
+            where company_key = 'alibaba' and category in ('export_control', 'regulation')
+        )
+        on columns('^abnormal_return_.*_percent$')
+        """
+    ).df()
+    expected = measured[["event_id", "security_key", "value"]].values.tolist()
+    assert len(expected) > 20
+    assert sorted(notebook.values["drawn"]) == sorted(expected)
+    rows = with_real_prices.execute(
+        """
+        select abnormal_return_m1_to_p1_percent, standard_error_m1_to_p1_percent
+        from marts.event_returns
+        where security_key = 'BABA' and category = 'regulation' and reason is null
+        """
+    ).fetchall()
+    returns, errors = np.array(rows, dtype=float).T
+    assert notebook.values["mean"] == pytest.approx(
+        [len(rows), returns.mean(), returns.mean() / np.sqrt((errors**2).sum()) * len(rows)]
+    )
+    # The abnormal returns, a panel for each security, and the months.
+    assert len(notebook.charts) == 2
+    assert all(says_period_and_source(chart) for chart in notebook.charts)
+    assert "BABA: abnormal return around the event, percent" in notebook.charts[0]
+    assert notebook.complaints == []
