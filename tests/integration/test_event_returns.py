@@ -250,7 +250,7 @@ def test_the_notebook_draws_what_is_measured(
         """
         select abnormal_return_m1_to_p1_percent, standard_error_m1_to_p1_percent
         from marts.event_returns
-        where security_key = 'BABA' and category = 'regulation' and reason is null
+        where security_key = 'BABA' and category = 'regulation' and reason_m1_to_p1 is null
         """
     ).fetchall()
     returns, errors = np.array(rows, dtype=float).T
