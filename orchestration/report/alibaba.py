@@ -91,7 +91,8 @@ def restatements(release: DuckDBPyConnection) -> Figure:
             any_value(first_print.source_url) as base_url,
             strftime(recast.period_end, 'revenue of the quarter to %Y-%m-%d') as remark
         from recast
-        inner join newest using (structure, period_end)
+        inner join newest
+            on recast.structure = newest.structure and recast.period_end = newest.period_end
         left join core.fct_segment_result as first_print
             on
                 first_print.is_original and first_print.metric = recast.metric
@@ -221,31 +222,6 @@ def cash_flows(release: DuckDBPyConnection) -> Figure:
             "Capital expenditure and free cash flow as each release defines them: the one is not "
             "always operating cash flow less the other.",
         ),
-    )
-
-
-def capital_intensity(release: DuckDBPyConnection) -> Figure:
-    """Capital expenditure over revenue."""
-    found = points(
-        release,
-        """
-        select
-            company_key as series, calendar_quarter as period, capital_intensity_percent as value,
-            document_id as source, source_url
-        from marts.company_quarterly
-        where company_key in ('alibaba', 'alphabet', 'tencent')
-        order by all
-        """,
-    )
-    labels = {"alibaba": "Alibaba", "alphabet": "Alphabet", "tencent": "Tencent"}
-    return Figure(
-        key="capital-intensity",
-        title="Capital expenditure beside revenue",
-        unit="percent of revenue",
-        form=Form.lines,
-        series=series_of((), labels),
-        points=recent(found, YEARS),
-        notes=("Whole companies, of which capital expenditure is on record by quarter.",),
     )
 
 

@@ -50,9 +50,8 @@ def relative_return(release: DuckDBPyConnection) -> Figure:
         month_ends as (
             select
                 series, session_date, source_url,
-                100 * ratio / first_value(ratio) over (
-                    partition by series order by session_date
-                ) as value
+                100 * (ratio / first_value(ratio) over (partition by series order by session_date))
+                    as value
             from relative
             qualify
                 session_date = max(session_date) over (

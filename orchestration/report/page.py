@@ -83,7 +83,7 @@ def sections(release: DuckDBPyConnection) -> tuple[Section, ...]:
             "Cash, capital expenditure and buybacks",
             (
                 alibaba.cash_flows(release),
-                alibaba.capital_intensity(release),
+                peers.capital_intensity(release),
                 alibaba.buybacks(release),
                 alibaba.share_count(release),
             ),
@@ -98,7 +98,7 @@ def sections(release: DuckDBPyConnection) -> tuple[Section, ...]:
                 market.events(release),
             ),
         ),
-        Section("macro", "China's economy", (market.macro(release),)),
+        Section("economy", "China's economy", (market.macro(release),)),
     )
 
 

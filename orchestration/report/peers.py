@@ -166,6 +166,31 @@ def commerce_share(release: DuckDBPyConnection) -> Figure:
     )
 
 
+def capital_intensity(release: DuckDBPyConnection) -> Figure:
+    """Capital expenditure over revenue, of every company that prints it."""
+    found = points(
+        release,
+        """
+        select
+            company_key as series, calendar_quarter as period, capital_intensity_percent as value,
+            document_id as source, source_url
+        from marts.company_quarterly
+        order by all
+        """,
+    )
+    shown = recent(found, YEARS)
+    keys = {point.series for point in shown}
+    return Figure(
+        key="capital-intensity",
+        title="Capital expenditure beside revenue",
+        unit="percent of revenue",
+        form=Form.lines,
+        series=series_of(shown, {key: name for key, name in _SHORT.items() if key in keys}),
+        points=shown,
+        notes=("Whole companies, where capital expenditure is on record by quarter.",),
+    )
+
+
 def _compared(
     release: DuckDBPyConnection, comparison: str, found: tuple[Point, ...]
 ) -> tuple[tuple[Series, ...], tuple[str, ...]]:
