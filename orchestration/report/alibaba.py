@@ -14,7 +14,7 @@ from orchestration.report.figure import (
     recent,
     value_cell,
 )
-from orchestration.report.reading import points, rows, series_of
+from orchestration.report.reading import Row, points, rows, series_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -85,10 +85,11 @@ def restatements(release: DuckDBPyConnection) -> Figure:
 
         select
             recast.structure as series, recast.business_line as period,
-            any_value(recast.difference_from_counterpart_millions) / 1000 as value,
-            any_value(recast.document_id) as source, any_value(recast.source_url) as source_url,
-            any_value(first_print.document_id) as base,
-            any_value(first_print.source_url) as base_url,
+            max(recast.difference_from_counterpart_millions) / 1000 as value,
+            max(recast.document_id) as source,
+            max_by(recast.source_url, recast.document_id) as source_url,
+            max(first_print.document_id) as base,
+            max_by(first_print.source_url, first_print.document_id) as base_url,
             strftime(recast.period_end, 'revenue of the quarter to %Y-%m-%d') as remark
         from recast
         inner join newest
@@ -114,7 +115,9 @@ def restatements(release: DuckDBPyConnection) -> Figure:
         title="What each change of segments moved between lines",
         unit="CNY billion of revenue, recast less first print",
         form=Form.ranks,
-        series=series_of(moved, structures),
+        series=series_of(
+            moved, {key: f"{row['since']}: {row['name']}" for key, row in structures.items()}
+        ),
         points=moved,
         notes=(
             "The newest quarter that was recast under each structure; the date is the end of the "
@@ -123,12 +126,12 @@ def restatements(release: DuckDBPyConnection) -> Figure:
             "the table lists them after the changes above.",
         ),
         table=Table(
-            ("Figure", "Structure", "Change, CNY billion"),
+            ("Figure", "Structure since", "Change, CNY billion"),
             (
                 *(
                     (
                         Cell(f"{point.period}: {point.remark}"),
-                        Cell(structures[point.series]),
+                        Cell(str(structures[point.series]["since"])),
                         value_cell(point.value, 3, point.sources),
                     )
                     for point in moved
@@ -139,7 +142,7 @@ def restatements(release: DuckDBPyConnection) -> Figure:
     )
 
 
-def _structures(release: DuckDBPyConnection) -> dict[str, str]:
+def _structures(release: DuckDBPyConnection) -> dict[str, Row]:
     found = rows(
         release,
         """
@@ -149,7 +152,7 @@ def _structures(release: DuckDBPyConnection) -> dict[str, str]:
         order by first_reported_period
         """,
     )
-    return {row["structure"]: f"{row['since']}: {row['name']}" for row in found}
+    return {row["structure"]: row for row in found}
 
 
 def _printed_anew(release: DuckDBPyConnection) -> tuple[tuple[Cell, ...], ...]:
@@ -157,12 +160,17 @@ def _printed_anew(release: DuckDBPyConnection) -> tuple[tuple[Cell, ...], ...]:
         release,
         """
         select
-            segments.name, bridge.metric, bridge.structure, bridge.period_end,
+            segments.name, replace(bridge.metric, '_', ' ') as metric, bridge.period_end,
+            structures.first_reported_period as since,
             bridge.difference_from_first_millions / 1000 as change,
             bridge.document_id, bridge.source_url,
             first_print.document_id as first_document_id, first_print.source_url as first_url
         from marts.restatement_bridge as bridge
         inner join core.dim_segment as segments using (segment_key)
+        inner join core.dim_structure as structures
+            on
+                bridge.company_key = structures.company_key
+                and bridge.structure = structures.structure
         inner join core.dim_document as first_print
             on bridge.first_document_id = first_print.document_id
         where
@@ -173,8 +181,8 @@ def _printed_anew(release: DuckDBPyConnection) -> tuple[tuple[Cell, ...], ...]:
     )
     return tuple(
         (
-            Cell(f"{row['name']}: {_words(row['metric'])} of the quarter to {row['period_end']}"),
-            Cell(_words(row["structure"])),
+            Cell(f"{row['name']}: {row['metric']} of the quarter to {row['period_end']}"),
+            Cell(str(row["since"])),
             value_cell(
                 float(row["change"]),
                 3,
@@ -273,7 +281,3 @@ def share_count(release: DuckDBPyConnection) -> Figure:
         from_zero=False,
         notes=("Eight make one ADS. The axis does not begin at zero.",),
     )
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
