@@ -21,7 +21,9 @@ from bi.home import ASSETS
 # Written by Superset into each chart from what stands beside it.
 _CHART_PARAMS = {"datasource", "slice_id", "viz_type", "dashboards", "dashboardId"}
 _KEPT = {
-    "databases": ("database_name", "sqlalchemy_uri", "expose_in_sqllab", "extra", "uuid", "version"),
+    "databases": (
+        "database_name", "sqlalchemy_uri", "expose_in_sqllab", "extra", "uuid", "version",
+    ),
     "datasets": (
         "table_name", "description", "main_dttm_col", "schema", "uuid", "columns", "metrics",
         "version", "database_uuid",

@@ -1,7 +1,7 @@
 """One colour for each name, the same on every chart.
 
 Each stands out by 3:1 at least from the white and from the dark page, and companies that share a
-chart are told apart with any colour vision. ``tests/unit/test_bi_assets.py`` measures both.
+chart are told apart with any colour vision. ``tests/integration/test_bi_assets.py`` measures both.
 """
 
 SCHEME = "warehouse"

@@ -32,8 +32,8 @@ def export() -> dict[str, str]:
     """Return every dashboard with all it needs, as Superset exports it. Needs an app's context."""
     from superset import security_manager
     from superset.commands.dashboard.export import ExportDashboardsCommand
-    from superset.models.dashboard import Dashboard
     from superset.extensions import db
+    from superset.models.dashboard import Dashboard
     from superset.utils.core import override_user
 
     with override_user(security_manager.find_user(username="admin")):

@@ -88,8 +88,8 @@ EXTRA_CATEGORICAL_COLOR_SCHEMES = [
     }
 ]
 
-# Light or dark as the reader's system is. On the charts: names in the legend rather than the buttons
-# "All" and "Inv", and no label of an axis that runs into another or out of the picture.
+# Light or dark as the reader's system is. On the charts: names in the legend rather than the
+# buttons "All" and "Inv", and no label of an axis that runs into another or out of the picture.
 ENABLE_UI_THEME_ADMINISTRATION = False
 _CHARTS = {
     "echartsOptionsOverrides": {
