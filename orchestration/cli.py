@@ -287,6 +287,8 @@ def quarantine(
     store = Quarantine(warehouse_home().quarantine)
     if entry is None:
         listed = Table("entry", "source", "rows", "rejected at (UTC)", "first reason")
+        # It is typed next.
+        listed.columns[0].no_wrap = True
         for found in store.entries():
             report = found.report
             listed.add_row(

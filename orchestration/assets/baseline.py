@@ -8,7 +8,7 @@ import dagster as dg
 import pandas as pd
 
 from orchestration.assets import catalogue
-from orchestration.assets.checks import guard_check_results, guard_check_specs, next_steps
+from orchestration.assets.checks import guard_check_results, guard_check_specs, quarantined
 from orchestration.assets.metadata import batch_metadata
 from orchestration.contracts import CONTRACTS, Contract
 from orchestration.extract import baseline, ecb
@@ -72,8 +72,5 @@ def baseline_facts(context: dg.AssetExecutionContext) -> Iterator[Any]:
         )
         yield from guard_check_results(key, contract, [loaded.report])
     if rejected:
-        raise dg.Failure(
-            "\n".join(map(str, rejected)),
-            next_steps([rejection.entry for rejection in rejected]),
-            allow_retries=False,
-        )
+        entries = [rejection.entry for rejection in rejected]
+        raise dg.Failure("\n".join(map(str, rejected)), quarantined(entries), allow_retries=False)

@@ -83,13 +83,47 @@ def column_schema(
     return {"dagster/column_schema": dg.TableSchema(columns)}
 
 
+def traced(
+    metadata: Mapping[str, Any], made_of: Mapping[str, list[dg.TableColumnDep]]
+) -> dict[str, Any]:
+    """Return the metadata that shows what each column of a table is made of.
+
+    Dagster's own view of column lineage is not part of its open-source UI, so that each column
+    also says it in its description, with links.
+    """
+    schema: dg.TableSchema = metadata["dagster/column_schema"]
+    columns = [
+        dg.TableColumn(
+            column.name,
+            type=column.type,
+            description=f"{(column.description or '').strip()}{_origin(made_of[column.name])}",
+        )
+        for column in schema.columns
+    ]
+    return {
+        "dagster/column_schema": dg.TableSchema(columns),
+        "dagster/column_lineage": dg.TableColumnLineage(made_of),
+    }
+
+
+def _origin(parents: Iterable[dg.TableColumnDep]) -> str:
+    by_asset: dict[str, list[str]] = {}
+    for parent in parents:
+        by_asset.setdefault(parent.asset_key.to_user_string(), []).append(parent.column_name)
+    origins = (
+        f"[{asset}](/assets/{asset}): {', '.join(f'`{column}`' for column in columns)}"
+        for asset, columns in by_asset.items()
+    )
+    return f"\n\nFrom {'; '.join(origins)}" if by_asset else ""
+
+
 def source_code(*places: Callable[..., Any] | Path) -> dict[str, Any]:
     """Return the metadata that links to functions, and to files of the project."""
     with warnings.catch_warnings():
         # The links are in beta: they may change, and then a test says so.
         warnings.simplefilter("ignore", dg.BetaWarning)
         links = [
-            dg.LocalFileCodeReference(file_path=str(path), line_number=line, label=path.name)
+            dg.LocalFileCodeReference(file_path=str(path), line_number=line, label=_label(path))
             for path, line in map(_place, places)
         ]
         return {
@@ -106,6 +140,10 @@ def _place(place: Callable[..., Any] | Path) -> tuple[Path, int | None]:
     if isinstance(place, Path):
         return place, None
     return Path(inspect.getfile(place)), inspect.getsourcelines(place)[1]
+
+
+def _label(path: Path) -> str:
+    return "description" if path.suffix == ".yml" else path.name
 
 
 def _described(column: Column) -> str:

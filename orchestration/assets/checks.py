@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
 
+from orchestration.assets.tables import table
 from orchestration.contracts import Contract
 from orchestration.quality import CheckOutcome, GuardReport
 from orchestration.quality.quarantine import Entry
@@ -51,48 +52,37 @@ def guard_check_results(
         if outcomes is None:
             continue
         failed = [outcome for outcome in outcomes if not outcome.passed]
+        in_quarantine = broken_in.get(spec.name, ())
+        said = "\n".join(outcome.line() for outcome in failed)
         yield dg.AssetCheckResult(
             asset_key=key,
             check_name=spec.name,
             passed=not failed,
             severity=dg.AssetCheckSeverity.ERROR if spec.blocking else dg.AssetCheckSeverity.WARN,
-            description="\n".join(outcome.line() for outcome in failed) or None,
+            description=(said + what_to_do(next_steps(in_quarantine))) or None,
             metadata={"expectations": len(outcomes)}
-            | {f"failing rows: {o.column}": dg.MetadataValue.md(_rows(o)) for o in failed}
-            | next_steps(broken_in.get(spec.name, ())),
+            | {f"failing rows: {o.column}": _rows(o) for o in failed}
+            | quarantined(in_quarantine),
         )
 
 
-def next_steps(rejected: Sequence[Entry]) -> dict[str, Any]:
-    """Return the metadata that says in which quarantine entries batches lie and what to do."""
-    if not rejected:
-        return {}
-    names = ", ".join(f"`{entry.entry_id}`" for entry in rejected)
-    return {
-        "quarantine": dg.MetadataValue.md(names),
-        "what to do next": steps(rejected[0].next_steps()),
-    }
+def quarantined(rejected: Sequence[Entry]) -> dict[str, Any]:
+    """Return the metadata that names the quarantine entries in which batches lie."""
+    return {"quarantine": ", ".join(e.entry_id for e in rejected)} if rejected else {}
 
 
-def steps(sentences: Iterable[str]) -> dg.MarkdownMetadataValue:
-    """Return sentences as a numbered list, as the Dagster UI shows it."""
-    lines = (f"{number}. {sentence}" for number, sentence in enumerate(sentences, start=1))
-    return dg.MetadataValue.md("\n".join(lines))
+def next_steps(rejected: Sequence[Entry]) -> tuple[str, ...]:
+    """Return what to do about rejected batches: the same for each, said of the first."""
+    return rejected[0].next_steps() if rejected else ()
 
 
-def _rows(outcome: CheckOutcome) -> str:
+def what_to_do(sentences: Sequence[str]) -> str:
+    """Return sentences as a numbered list under a heading, in Markdown; nothing for none."""
+    steps = [f"{number}. {sentence}" for number, sentence in enumerate(sentences, start=1)]
+    return "\n\n**What to do next**\n\n" + "\n".join(steps) if steps else ""
+
+
+def _rows(outcome: CheckOutcome) -> dg.MetadataValue[Any]:
     if not outcome.failing_rows:
-        return outcome.detail or outcome.expectation
-    return markdown_table(outcome.failing_rows)
-
-
-def markdown_table(rows: Sequence[Mapping[str, object]]) -> str:
-    """Return rows as a Markdown table, as the Dagster UI shows it."""
-
-    def line(cells: Iterable[object]) -> str:
-        return "| " + " | ".join("" if c is None else str(c) for c in cells) + " |"
-
-    if not rows:
-        return "(no rows)"
-    header = list(rows[0])
-    return "\n".join([line(header), line("---" for _ in header), *(line(r.values()) for r in rows)])
+        return dg.MetadataValue.text(outcome.detail or outcome.expectation)
+    return table(outcome.failing_rows, leave_out_empty=True)

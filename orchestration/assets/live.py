@@ -8,7 +8,7 @@ import dagster as dg
 
 from orchestration import live, partitions, sec
 from orchestration.assets import catalogue
-from orchestration.assets.checks import guard_check_results, guard_check_specs, next_steps
+from orchestration.assets.checks import guard_check_results, guard_check_specs, quarantined
 from orchestration.assets.metadata import batch_metadata
 from orchestration.contracts import Contract, contract_for
 from orchestration.fingerprint import PACKAGE
@@ -81,7 +81,7 @@ def _live_asset(
             context.log.info(remark)
         if outcome.failures:
             raise dg.Failure(
-                "\n".join(outcome.failures), next_steps(outcome.rejected), allow_retries=False
+                "\n".join(outcome.failures), quarantined(outcome.rejected), allow_retries=False
             )
 
     return fetch
@@ -102,7 +102,7 @@ def _events(
                 "remarks": dg.MetadataValue.md(
                     "\n".join(f"- {remark}" for remark in outcome.remarks) or "none"
                 ),
-                "preview": dg.MetadataValue.md("Nothing new."),
+                "preview": "nothing new",
             }
             if landed:
                 of_newest = batch_metadata(loader, contract, landed[-1])

@@ -9,7 +9,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.assets.checks import markdown_table
+from orchestration.assets.tables import table
 from orchestration.contracts import Contract
 from orchestration.home import Home
 from orchestration.loading import Loaded, Loader
@@ -30,15 +30,15 @@ def batch_metadata(loader: Loader, contract: Contract, loaded: Loaded) -> Mappin
         "status": assertion.status.replace("_", " "),
         "path": str(path.relative_to(loader.home.root)),
         "flagged": len(loaded.report.warnings),
-        "preview": _preview(newest),
+        "preview": _first_rows(newest),
     }
 
 
 def reference_metadata(home: Home, name: str) -> dict[str, Any]:
     """Rows and a preview of a table that was written for dbt."""
-    table = pq.read_table(home.reference / f"{name}.parquet")
-    return {"dagster/row_count": table.num_rows, "preview": _preview(table)}
+    found = pq.read_table(home.reference / f"{name}.parquet")
+    return {"dagster/row_count": found.num_rows, "preview": _first_rows(found)}
 
 
-def _preview(table: pa.Table) -> dg.MarkdownMetadataValue:
-    return dg.MetadataValue.md(markdown_table(table.slice(0, PREVIEW_ROWS).to_pylist()))
+def _first_rows(found: pa.Table) -> dg.MetadataValue[Any]:
+    return table(found.slice(0, PREVIEW_ROWS).to_pylist())

@@ -7,10 +7,11 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DbtProject, dbt_assets
 
-from orchestration.assets.checks import markdown_table, steps
+from orchestration.assets.checks import what_to_do
 from orchestration.assets.metadata import reference_metadata
 from orchestration.assets.reference import LOAD_LOG
-from orchestration.assets.translator import COLUMN_LINEAGE, WarehouseTranslator
+from orchestration.assets.tables import table
+from orchestration.assets.translator import WarehouseTranslator
 from orchestration.build import BuildFailed, build_models
 from orchestration.fingerprint import DBT_PROJECT
 from orchestration.settings import warehouse_home
@@ -49,9 +50,7 @@ def warehouse_models(context: dg.AssetExecutionContext) -> Iterator[Any]:
         )
     except BuildFailed as failure:
         yield from _events(context, keys, failure.nodes, {})
-        raise dg.Failure(
-            str(failure), {"what to do next": steps(NEXT_STEPS)}, allow_retries=False
-        ) from failure
+        raise dg.Failure(f"{failure}{what_to_do(NEXT_STEPS)}", allow_retries=False) from failure
     yield dg.AssetMaterialization(LOAD_LOG, metadata=reference_metadata(home, "load_log"))
     yield from _events(context, keys, outcome.nodes, outcome.models)
 
@@ -77,11 +76,8 @@ def _events(
     }
     for node in nodes:
         if node.unique_id in keys and node.passed:
-            key = keys[node.unique_id]
-            # The UI looks for column lineage at the last materialization only.
-            lineage = context.assets_def.metadata_by_key[key][COLUMN_LINEAGE]
-            metadata = {"seconds": node.seconds, COLUMN_LINEAGE: lineage}
-            yield dg.MaterializeResult(key, metadata=metadata | _of_model(models.get(node.name)))
+            metadata = {"seconds": node.seconds} | _of_model(models.get(node.name))
+            yield dg.MaterializeResult(asset_key=keys[node.unique_id], metadata=metadata)
         elif node.unique_id in checks and node.status != "skipped":
             yield _check_result(checks[node.unique_id], node)
 
@@ -91,23 +87,24 @@ def _of_model(model: Table | None) -> dict[str, Any]:
         return {}
     return {
         "dagster/row_count": model.rows,
-        "preview": dg.MetadataValue.md(markdown_table(model.preview)),
+        "preview": table(model.preview),
     } | ({"newest_observation": model.newest_observation} if model.newest_observation else {})
 
 
 def _check_result(spec: dg.AssetCheckSpec, node: NodeOutcome) -> dg.AssetCheckResult:
     metadata: dict[str, Any] = {"failing rows": node.failures}
+    description = None
     if node.status != "pass":
+        description = f"{node.message}.{what_to_do(NEXT_STEPS)}"
         metadata |= {
-            "the rows": dg.MetadataValue.md(markdown_table(node.failing_rows)),
+            "the rows": table(node.failing_rows, leave_out_empty=True),
             "the query that finds them": dg.MetadataValue.md(f"```sql\n{node.query.strip()}\n```"),
-            "message": node.message,
-            "what to do next": steps(NEXT_STEPS),
         }
     return dg.AssetCheckResult(
         asset_key=spec.asset_key,
         check_name=spec.name,
         passed=node.status == "pass",
         severity=dg.AssetCheckSeverity.ERROR if spec.blocking else dg.AssetCheckSeverity.WARN,
+        description=description,
         metadata=metadata,
     )

@@ -9,9 +9,9 @@ import dagster as dg
 
 from orchestration.assets import catalogue
 from orchestration.assets.baseline import baseline_facts
-from orchestration.assets.checks import markdown_table
 from orchestration.assets.live import LIVE
 from orchestration.assets.metadata import reference_metadata
+from orchestration.assets.tables import table
 from orchestration.registry import load_registry
 from orchestration.registry.loader import DATA
 from orchestration.settings import warehouse_home
@@ -60,7 +60,7 @@ def reference_tables() -> Iterator[Any]:
         REGISTRY,
         metadata={
             "dagster/row_count": sum(rows.values()),
-            "preview": dg.MetadataValue.md(markdown_table(files)),
+            "preview": table(files),
         },
     )
     reference.write_calendar_dates(home, entries)

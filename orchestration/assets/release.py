@@ -7,8 +7,8 @@ from typing import Any
 import dagster as dg
 
 from orchestration.assets import catalogue
-from orchestration.assets.checks import markdown_table
 from orchestration.assets.models import warehouse_models
+from orchestration.assets.tables import table
 from orchestration.build import NothingBuilt, publish_build
 from orchestration.release import ReleaseRefused
 from orchestration.release.ops_tables import DESCRIPTIONS
@@ -23,7 +23,7 @@ def _tables() -> dict[str, Any]:
     models = {
         "/".join(spec.key.path): (spec.description or "").partition("\n\n")[0]
         for spec in warehouse_models.specs
-        if spec.group_name in PUBLISHED_SCHEMAS
+        if spec.key.path[0] in PUBLISHED_SCHEMAS
     }
     of_the_run = {f"ops/{table}": description for table, description in DESCRIPTIONS.items()}
     columns = [
@@ -35,7 +35,7 @@ def _tables() -> dict[str, Any]:
 
 @dg.asset(
     key=RELEASE,
-    deps=[warehouse_models],
+    deps=[spec.key for spec in warehouse_models.specs if spec.key.path[0] in PUBLISHED_SCHEMAS],
     group_name="release",
     kinds={"duckdb", "parquet"},
     owners=catalogue.owners(catalogue.WAREHOUSE),
@@ -61,7 +61,7 @@ def release() -> dg.MaterializeResult[None]:
             "dagster/row_count": sum(rows.values()),
             "release": published.release_id,
             "new": is_new,
-            "preview": dg.MetadataValue.md(markdown_table(tables)),
+            "preview": table(tables),
             "checks passed": manifest.checks.passed,
             "checks warned": manifest.checks.warned,
             "bytes": manifest.bytes,

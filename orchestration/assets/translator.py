@@ -17,8 +17,6 @@ from orchestration.assets.tests_in_words import in_words
 from orchestration.fingerprint import DBT_PROJECT
 from orchestration.transform.column_lineage import ColumnOf, Parents, column_lineage
 
-COLUMN_LINEAGE = "dagster/column_lineage"
-
 #: Intermediate steps that come before core, or after marts, are shown with those they serve.
 _SHOWN_WITH = {"int_precedence": "staging", "int_claim_observations": "marts"}
 
@@ -56,7 +54,11 @@ class WarehouseTranslator(DagsterDbtTranslator):
             deps=[*spec.deps, *live], freshness_policy=catalogue.freshness()
         )
         if parents := self._column_lineage.get(unique_id):
-            spec = spec.merge_attributes(metadata=self._traced(parents, manifest))
+            made_of = {
+                column: [dep for parent in of_column for dep in self._columns(parent, manifest)]
+                for column, of_column in parents.items()
+            }
+            spec = spec.merge_attributes(metadata=catalogue.traced(spec.metadata, made_of))
         return spec
 
     def get_asset_check_spec(
@@ -102,13 +104,6 @@ class WarehouseTranslator(DagsterDbtTranslator):
     @cached_property
     def _column_lineage(self) -> Mapping[str, Parents]:
         return column_lineage()
-
-    def _traced(self, parents: Parents, manifest: Mapping[str, Any]) -> dict[str, Any]:
-        deps = {
-            column: [dep for parent in of_column for dep in self._columns(parent, manifest)]
-            for column, of_column in parents.items()
-        }
-        return {COLUMN_LINEAGE: dg.TableColumnLineage(deps)}
 
     def _columns(self, parent: ColumnOf, manifest: Mapping[str, Any]) -> list[dg.TableColumnDep]:
         """The columns of assets that a column of a node is: of a landing dataset, of all landed."""
