@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from graphlib import TopologicalSorter
+from pathlib import Path
+
 import dagster as dg
 import pytest
+import yaml
+from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 
 from orchestration.contracts import CONTRACTS
 from orchestration.definitions import defs
+from orchestration.fingerprint import DBT_PROJECT
 from orchestration.home import Home
 from orchestration.run import prepare_dagster_home
 
@@ -23,6 +29,10 @@ def upstream_of(key: str) -> set[str]:
         ("stg_landing__daily_price", {"baseline/daily_price", "yahoo/daily_price"}),
         ("stg_landing__fx_rate", {"baseline/fx_rate", "ecb/fx_rate"}),
         ("stg_landing__document", {"baseline/document", "edgar/document"}),
+        (
+            "stg_landing__segment_result",
+            {"baseline/segment_result", "edgar/segment_result", "landing/load_log"},
+        ),
         (
             "stg_landing__macro_observation",
             {
@@ -67,12 +77,104 @@ def test_the_whole_code_location_loads() -> None:
     defs.get_repository_def().load_all_definitions()
 
 
-def test_assets_are_described_and_grouped() -> None:
-    graph = defs.resolve_asset_graph()
-    for key in graph.materializable_asset_keys:
-        node = graph.get(key)
-        assert node.description, key
-        assert node.group_name != "default", key
+GRAPH = defs.resolve_asset_graph()
+ASSETS = sorted(GRAPH.get_all_asset_keys())
+MODELS = [key for key in ASSETS if "dbt" in GRAPH.get(key).kinds]
+
+
+@pytest.mark.parametrize("key", ASSETS, ids=dg.AssetKey.to_user_string)
+def test_every_asset_says_what_a_reader_asks(key: dg.AssetKey) -> None:
+    asset = GRAPH.get(key)
+    assert asset.description
+    assert asset.group_name != "default"
+    (owner,) = asset.owners
+    assert owner.startswith("team:")
+    assert owner.endswith("-maintainers")
+    assert {"layer", "subject"} <= asset.tags.keys()
+    assert len(asset.kinds) == 2
+    assert asset.freshness_policy is not None
+    columns = asset.metadata["dagster/column_schema"].columns
+    assert columns
+    assert [c.name for c in columns if not c.description or c.type == "?"] == []
+    links = asset.metadata["dagster/code_references"].code_references
+    assert links
+    assert [link.file_path for link in links if not Path(link.file_path).exists()] == []
+
+
+def test_owners_are_those_of_the_dbt_groups() -> None:
+    groups = yaml.safe_load((DBT_PROJECT / "models" / "groups.yml").read_text())["groups"]
+    known = {
+        group["name"]: f"team:{group['owner']['name'].lower().replace(' ', '-')}"
+        for group in groups
+    }
+    for key in ASSETS:
+        asset = GRAPH.get(key)
+        assert asset.owners == [known[asset.tags["subject"]]], key
+
+
+def test_kinds_name_upstream_and_tool() -> None:
+    def kinds(key: str) -> set[str]:
+        return set(GRAPH.get(dg.AssetKey(key.split("/"))).kinds)
+
+    assert kinds("yahoo/daily_price") == {"yahoo", "parquet"}
+    assert kinds("edgar/segment_result") == {"sec", "parquet"}
+    assert len(MODELS) > 50
+    assert all(GRAPH.get(key).kinds == {"dbt", "duckdb"} for key in MODELS)
+
+
+def test_an_asset_may_be_as_old_as_the_registry_lets_its_dataset() -> None:
+    def days(key: str) -> tuple[int, int]:
+        policy = GRAPH.get(dg.AssetKey(key.split("/"))).freshness_policy
+        assert isinstance(policy, TimeWindowFreshnessPolicy)
+        assert policy.warn_window is not None
+        return policy.warn_window.to_timedelta().days, policy.fail_window.to_timedelta().days
+
+    assert days("fred/macro_observation") == (45, 90)
+    assert days("baseline/event") == (120, 365)
+    # Built from all of them: the tightest, that of prices and exchange rates.
+    assert days("marts/macro_monthly") == days("release") == (4, 10)
+
+
+def test_groups_point_one_way_from_upstream_to_release() -> None:
+    """Collapsed, as the UI opens them, the groups are the lineage at a glance."""
+    follow: dict[str, set[str]] = {}
+    for key in ASSETS:
+        group = GRAPH.get(key).group_name
+        parents = {GRAPH.get(parent).group_name for parent in GRAPH.get(key).parent_keys}
+        follow.setdefault(group, set()).update(parents - {group})
+    order = list(TopologicalSorter(follow).static_order())
+    layers = ["staging", "core", "intermediate", "marts", "release"]
+    assert [group for group in order if group in layers] == layers
+    upstreams = {"baseline", "yahoo", "edgar", "fred", "worldbank", "ecb", "reference"}
+    assert {group for group, parents in follow.items() if not parents} == upstreams
+
+
+def test_checks_are_named_and_described_in_plain_words() -> None:
+    for key in GRAPH.asset_check_keys:
+        assert GRAPH.get(key).description, key
+        assert "__" not in key.name, key
+    names = {key.name for key in GRAPH.asset_check_keys if key.asset_key.path[-1] == "dim_segment"}
+    assert names == {"one_row_per_key"}
+    (grain,) = (
+        GRAPH.get(key)
+        for key in GRAPH.asset_check_keys
+        if key.asset_key.path[-1] == "dim_structure"
+    )
+    assert grain.description == "No two rows share `company_key` and `structure`."
+
+
+def test_every_run_counts_the_rows_of_every_asset_and_shows_some(published: Home) -> None:
+    made = set(defs.resolve_job_def("everything").asset_layer.executable_asset_keys)
+    made.add(dg.AssetKey(["landing", "load_log"]))
+    assert len(made) > 75
+    with dg.DagsterInstance.from_config(str(published.dagster)) as instance:
+        for key in made:
+            event = instance.get_latest_materialization_event(key)
+            assert event is not None, key
+            assert event.asset_materialization is not None
+            metadata = event.asset_materialization.metadata
+            assert isinstance(metadata["dagster/row_count"].value, int), key
+            assert "preview" in metadata, key
 
 
 def test_jobs_run_in_one_process() -> None:
