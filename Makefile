@@ -76,14 +76,15 @@ $(BI_INSTALLED): bi/requirements.lock | $(INSTALLED)
 bi: $(BI_INSTALLED) ## the dashboards in Superset on loopback, in an environment of their own
 	$(BI)/bin/python -m bi.serve
 
-# Loopback only, behind Jupyter's token; no news, no check for updates, no extension manager.
+# Loopback only, behind Jupyter's token. Switched off is what asks the network for news, updates and
+# extensions.
 notebooks: setup ## JupyterLab on loopback with the notebooks, on the current release
 	@test -e "$(WAREHOUSE_HOME)/published/current" || \
 	  { echo "no release in $(WAREHOUSE_HOME): making the first one"; $(BIN)/warehouse run; }
+	@$(BIN)/jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements
 	$(BIN)/jupyter lab --ip=127.0.0.1 --ServerApp.root_dir=$(CURDIR) \
 	  --LabApp.default_url=/lab/tree/notebooks/first_look.ipynb \
-	  --LabApp.news_url=None --LabApp.extension_manager=readonly \
-	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
+	  --LabApp.extension_manager=readonly \
 	  $(if $(filter 0,$(shell id -u)),--allow-root)
 
 lock: ## pin every dependency with hashes, without index addresses
