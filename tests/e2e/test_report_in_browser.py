@@ -19,6 +19,8 @@ from tests.e2e.browser import Watched, watched_page
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 WIDTHS = (375, 1280, 1920)
+#: A sheet less its margins, in pixels of 1/96 inch.
+A4_WIDTH = 720
 VARIANTS = list(product(WIDTHS, SCHEMES))
 
 
@@ -59,6 +61,15 @@ def test_it_loads_without_errors_fits_its_width_and_is_pictured(
     picture = watched.shot(f"report-{width}-{scheme}")
     assert picture.stat().st_size > 100_000
     assert watched.errors == []
+
+
+def test_it_fits_every_width_in_between(browser: Browser, address: str) -> None:
+    with watched_page(browser) as watched:
+        watched.page.goto(address)
+        unfold(watched.page)
+        for width in (320, 641, 768, 1024, 1200):
+            watched.page.set_viewport_size({"width": width, "height": 900})
+            assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_it_asks_for_nothing_but_itself(browser: Browser, address: str) -> None:
@@ -177,12 +188,14 @@ def test_a_scrolling_table_is_reached_by_the_keyboard(browser: Browser, address:
 
 
 def test_it_prints_in_light_with_its_charts(browser: Browser, address: str, tmp_path: Path) -> None:
-    with watched_page(browser, scheme="dark") as watched:
+    with watched_page(browser, width=A4_WIDTH, scheme="dark") as watched:
         page = watched.page
         page.goto(address)
         page.emulate_media(media="print", color_scheme="light")
         assert page.locator("figure .wide svg").first.is_visible()
         assert not page.locator("nav").is_visible()
+        # Wider than the sheet, it would be shrunk or cut.
+        assert page.evaluate("document.documentElement.scrollWidth") <= A4_WIDTH
         written = page.pdf(path=tmp_path / "report.pdf", format="A4")
         assert len(written) > 50_000
         watched.shot("report-print")
