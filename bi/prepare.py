@@ -7,6 +7,8 @@ Run before every start. Everything is replaced, nothing is added twice.
 
 from __future__ import annotations
 
+from typing import Any
+
 from bi.app import create
 from bi.assets import bundle
 
@@ -41,7 +43,7 @@ def export() -> dict[str, str]:
         return {path: content() for path, content in ExportDashboardsCommand(numbers).run()}
 
 
-def _administrator(password: str):
+def _administrator(password: str) -> Any:
     from superset import security_manager
 
     return security_manager.find_user(username="admin") or security_manager.add_user(

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from bi.home import HOME, SUPERSET
+from bi.home import HOME
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,8 +22,8 @@ def main() -> NoReturn:
     if not HOME.current.exists():
         print(f"No release in {HOME.root} yet: run `make run` first.", file=sys.stderr)
         sys.exit(2)
-    SUPERSET.mkdir(parents=True, exist_ok=True)
-    log = SUPERSET / "prepare.log"
+    HOME.superset.mkdir(parents=True, exist_ok=True)
+    log = HOME.superset / "prepare.log"
     print("Preparing Superset (about half a minute) ...", flush=True)
     with log.open("w") as output:
         prepared = subprocess.run(

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from bi.assets import read
-from bi.home import SUPERSET
+from bi.home import HOME
 
 bind = f"127.0.0.1:{os.environ.get('WAREHOUSE_BI_PORT') or 8088}"
 workers = 1
@@ -21,5 +21,5 @@ def post_worker_init(worker: Any) -> None:
     print("\nThe dashboards, on the current release:\n")
     for page in read("dashboards"):
         print(f"  {page['dashboard_title']:<34}http://{bind}/superset/dashboard/{page['slug']}/")
-    password = (SUPERSET / "admin.password").read_text()
+    password = (HOME.superset / "admin.password").read_text()
     print(f"\nTo change them, log in as admin with {password}\nCtrl-C ends the server.", flush=True)

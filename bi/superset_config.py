@@ -14,16 +14,16 @@ from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
 from bi import colours
-from bi.home import HOME, SUPERSET
+from bi.home import HOME
 
 # Dashboards, users and sessions. Keys and passwords are made once for each warehouse.
-SQLALCHEMY_DATABASE_URI = f"sqlite:///{SUPERSET / 'superset.db'}?check_same_thread=false"
-DATA_DIR = str(SUPERSET)
+SQLALCHEMY_DATABASE_URI = f"sqlite:///{HOME.superset / 'superset.db'}?check_same_thread=false"
+DATA_DIR = str(HOME.superset)
 
 
 def _secret(name: str) -> str:
     """Return the secret kept under ``name``; the first call makes it."""
-    path = SUPERSET / name
+    path = HOME.superset / name
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)

@@ -61,6 +61,11 @@ class Home:
         return self.root / "dagster"
 
     @property
+    def superset(self) -> Path:
+        """Superset's users, sessions and keys. The dashboards come from the project."""
+        return self.root / "superset"
+
+    @property
     def write_lock(self) -> Path:
         """Held by the one process that builds or publishes."""
         return self.root / ".write.lock"

@@ -283,7 +283,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def difference(one: str, other: str, vision: str) -> float:
-    """Distance in CIELAB, D65, as somebody of that vision sees the two; about 2 can be seen."""
+    """Distance in CIELAB, D65, as somebody of that vision sees it. About 2 can just be seen."""
 
     def lab(colour: str) -> Three:
         seen = [
