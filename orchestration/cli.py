@@ -282,6 +282,7 @@ def quarantine(
     from rich.table import Table
 
     from orchestration.quality.quarantine import Quarantine
+    from orchestration.quality.report import row_in_words
     from orchestration.settings import warehouse_home
 
     store = Quarantine(warehouse_home().quarantine)
@@ -305,8 +306,7 @@ def quarantine(
     for outcome in shown.report.failures:
         out.print(f"\n{outcome.check}: {outcome.line()}", highlight=False)
         for row in outcome.failing_rows:
-            cells = (f"{name}={cell}" for name, cell in row.items() if cell is not None)
-            out.print("  " + ", ".join(cells), highlight=False, markup=False)
+            out.print(f"  {row_in_words(row)}", highlight=False, markup=False)
     out.print("\nWhat to do next:")
     for number, step in enumerate(shown.next_steps(), start=1):
         out.print(f"{number}. {step}", highlight=False, markup=False)

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.assets.tables import table
+from orchestration.assets.tables import failing_rows
 from orchestration.contracts import Contract
 from orchestration.quality import CheckOutcome, GuardReport
 from orchestration.quality.quarantine import Entry
@@ -85,4 +85,4 @@ def what_to_do(sentences: Sequence[str]) -> str:
 def _rows(outcome: CheckOutcome) -> dg.MetadataValue[Any]:
     if not outcome.failing_rows:
         return dg.MetadataValue.text(outcome.detail or outcome.expectation)
-    return table(outcome.failing_rows, leave_out_empty=True)
+    return failing_rows(outcome.failing_rows)

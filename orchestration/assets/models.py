@@ -10,7 +10,7 @@ from dagster_dbt import DbtProject, dbt_assets
 from orchestration.assets.checks import what_to_do
 from orchestration.assets.metadata import reference_metadata
 from orchestration.assets.reference import LOAD_LOG
-from orchestration.assets.tables import table
+from orchestration.assets.tables import failing_rows, table
 from orchestration.assets.translator import WarehouseTranslator
 from orchestration.build import BuildFailed, build_models
 from orchestration.fingerprint import DBT_PROJECT
@@ -97,7 +97,7 @@ def _check_result(spec: dg.AssetCheckSpec, node: NodeOutcome) -> dg.AssetCheckRe
     if node.status != "pass":
         description = f"{node.message}.{what_to_do(NEXT_STEPS)}"
         metadata |= {
-            "the rows": table(node.failing_rows, leave_out_empty=True),
+            "the rows": failing_rows(node.failing_rows),
             "the query that finds them": dg.MetadataValue.md(f"```sql\n{node.query.strip()}\n```"),
         }
     return dg.AssetCheckResult(

@@ -7,22 +7,22 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration.quality.report import row_in_words
 
-def table(
-    rows: Sequence[Mapping[str, object]], *, leave_out_empty: bool = False
-) -> dg.MetadataValue[Any]:
-    """Return rows as a table; with ``leave_out_empty`` without the columns that no row fills."""
+
+def table(rows: Sequence[Mapping[str, object]]) -> dg.MetadataValue[Any]:
+    """Return rows as a table."""
     if not rows:
         return dg.MetadataValue.text("no rows")
-    names = [
-        name
-        for name in rows[0]
-        if not leave_out_empty or any(row[name] is not None for row in rows)
-    ]
     return dg.MetadataValue.table(
-        [dg.TableRecord({name: _cell(row[name]) for name in names}) for row in rows],
-        dg.TableSchema([dg.TableColumn(name, type=_type(rows, name)) for name in names]),
+        [dg.TableRecord({name: _cell(cell) for name, cell in row.items()}) for row in rows],
+        dg.TableSchema([dg.TableColumn(name, type=_type(rows, name)) for name in rows[0]]),
     )
+
+
+def failing_rows(rows: Sequence[Mapping[str, object]]) -> dg.MetadataValue[Any]:
+    """Return rows in words: a wide table would push the rest off the page of a check."""
+    return table([{"row": row_in_words(row)} for row in rows])
 
 
 def _cell(cell: object) -> str | int | float | bool | None:

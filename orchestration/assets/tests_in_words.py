@@ -18,7 +18,7 @@ def in_words(test: Mapping[str, Any]) -> tuple[str, str]:
             return "one_row_per_key", f"No two rows share {_listed(arguments['columns'])}."
         case "relationships":
             column, other = arguments["column_name"], _referred(arguments["to"])
-            return f"{column}_is_in_{other}", f"Every `{column}` is one of `{other}`."
+            return f"{column}_is_known", f"Every `{column}` is one of `{other}`."
         case "tables_add_up":
             return (
                 "tables_add_up",

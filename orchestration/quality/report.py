@@ -16,6 +16,11 @@ READING = "reading"
 Severity = Literal["critical", "warning"]
 
 
+def row_in_words(row: Mapping[str, Any]) -> str:
+    """A row as ``column=value`` by column, without those that are empty."""
+    return ", ".join(f"{name}={cell}" for name, cell in row.items() if cell is not None)
+
+
 @dataclass(frozen=True)
 class CheckOutcome:
     """One expectation on one batch.
