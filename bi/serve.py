@@ -24,7 +24,7 @@ def main() -> NoReturn:
         sys.exit(2)
     HOME.superset.mkdir(parents=True, exist_ok=True)
     log = HOME.superset / "prepare.log"
-    print("Preparing Superset (about half a minute) ...", flush=True)
+    print("Preparing Superset (the first time about half a minute) ...", flush=True)
     with log.open("w") as output:
         prepared = subprocess.run(
             [sys.executable, "-m", "bi.prepare"],

@@ -12,7 +12,8 @@ bind = f"127.0.0.1:{os.environ.get('WAREHOUSE_BI_PORT') or 8088}"
 workers = 1
 worker_class = "gthread"
 threads = 8
-timeout = 120
+# A worker that has said nothing for so many seconds is replaced.
+timeout = 60
 loglevel = "warning"
 
 

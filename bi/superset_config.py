@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 from typing import Any
 
 import superset.config as superset
-from sqlalchemy.engine import URL
+from flask import Flask, request
+from flask_login import current_user
+from sqlalchemy import create_engine
+from sqlalchemy.engine import URL, Connection
 from sqlalchemy.pool import NullPool
 
 from bi import colours
@@ -43,18 +47,42 @@ PUBLIC_ROLE_LIKE = "Public"
 PREVENT_UNSAFE_DB_CONNECTIONS = False
 
 
+# The release that was asked last, held open. Each query has a connection of its own; without this
+# one DuckDB would open and close the file for every chart on a page, several at a time.
+_held: dict[URL, Connection] = {}
+_holding = threading.Lock()
+
+
 def DB_CONNECTION_MUTATOR(  # noqa: N802
     url: URL, engine_kwargs: dict[str, Any], *_: object
 ) -> tuple[URL, dict[str, Any]]:
     """Open the release that is current at this moment.
 
-    The link ``published/current`` is resolved for every engine and no connection is kept: DuckDB
-    would otherwise go on serving the release that the process opened first.
+    The link ``published/current`` is resolved for every query: by the path of the link, DuckDB
+    would go on serving the release that the process opened first.
     """
     if url.get_backend_name() == "duckdb":
         url = url.set(database=str(HOME.current.resolve() / "warehouse.duckdb"))
         engine_kwargs["poolclass"] = NullPool
+        with _holding:
+            if url not in _held:
+                opened = create_engine(url, **engine_kwargs).connect()
+                _held.clear()
+                _held[url] = opened
     return url, engine_kwargs
+
+
+def FLASK_APP_MUTATOR(app: Flask) -> None:  # noqa: N802
+    """Let a reader leave a page.
+
+    A page that is left or reloaded saves the colours of its series. A reader may not, and Superset
+    would answer the refusal with its login page: for readers, saving them does nothing.
+    """
+
+    @app.before_request
+    def _leave_colours() -> dict[str, str] | None:
+        saves_colours = request.endpoint == "DashboardRestApi.put_colors"
+        return {"result": "kept"} if saves_colours and current_user.is_anonymous else None
 
 
 # No cache of answers: a figure is always of the current release.
@@ -104,4 +132,5 @@ THEME_DARK = superset.THEME_DARK | _CHARTS
 for _theme in (THEME_DEFAULT, THEME_DARK):
     _theme["token"] = _theme["token"] | {"brandLogoHref": "/superset/dashboard/alibaba_overview/"}
 
-LOG_LEVEL = logging.WARNING
+# It warns about files that its own package lacks at every page.
+LOG_LEVEL = logging.ERROR
