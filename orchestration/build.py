@@ -41,6 +41,10 @@ class BuildFailed(Exception):
         )
 
 
+class BatchesLost(Exception):
+    """Files of landed batches are gone: a build without them would pass for a whole one."""
+
+
 class NothingBuilt(Exception):
     """There is no whole build to publish."""
 
@@ -63,11 +67,18 @@ def build_models(
 
     Raises:
         BuildFailed: when a model or a blocking test failed.
+        BatchesLost: when landing lacks a batch that its log names.
         WarehouseBusy: when another run does not finish in time.
     """
     with write_lock(home, settings().lock_timeout_seconds):
         _note(home).unlink(missing_ok=True)
-        fingerprint = inputs_fingerprint(Landing(home.landing).log)
+        landing = Landing(home.landing)
+        if lost := landing.lost():
+            raise BatchesLost(
+                "landing has lost batches; restore them from a backup, or land their source again: "
+                + ", ".join(str(path.relative_to(landing.folder)) for path in lost)
+            )
+        fingerprint = inputs_fingerprint(landing.log)
         write_load_log(home)
         nodes = [_with_failing_rows(home, n) for n in dbt.build(home, select, on_line=on_line)]
         if any(not node.passed for node in nodes):

@@ -60,6 +60,11 @@ class Landing:
         """Return where a batch lies."""
         return self.folder / dataset / f"{batch_id}.parquet"
 
+    def lost(self) -> list[Path]:
+        """Return the files of logged batches that are not there: nothing of ours deletes one."""
+        paths = (self.path(a.dataset, a.batch_id) for a in self.log.in_effect())
+        return [path for path in paths if not path.exists()]
+
     def read(self, dataset: str) -> pa.Table:
         """Return every landed row of a dataset, all batches, in no order."""
         paths = [

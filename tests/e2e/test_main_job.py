@@ -85,6 +85,22 @@ def test_the_warehouse_can_be_rebuilt_from_landing_alone(copy: Home, published: 
     assert rebuilt.manifest.tables == original.manifest.tables
 
 
+def test_a_lost_batch_is_named_and_nothing_is_built_without_it(copy: Home, tmp_path: Path) -> None:
+    from orchestration.build import BatchesLost, build_models
+    from orchestration.imports import import_prices
+
+    history = tmp_path / "TCEHY.csv"
+    history.write_text("Date,Open,High,Low,Close,Volume\n2025-06-02,60,61,59,60.5,1000\n")
+    with warehouse(copy):
+        loader = Loader(copy)
+        landed = import_prices(loader, history, "TCEHY").assertion
+        loader.landing.path("daily_price", landed.batch_id).unlink()
+        with pytest.raises(BatchesLost, match=f"daily_price/{landed.batch_id}.parquet"):
+            build_models(copy)
+        import_prices(loader, history, "TCEHY")
+        assert loader.landing.lost() == []
+
+
 def test_a_bad_batch_ends_the_run_and_the_last_good_data_stay(
     copy: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
