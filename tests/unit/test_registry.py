@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.registry import RegistryError, load_registry
-from orchestration.registry.entries import Company, Security
+from orchestration.registry.entries import Company, Comparison, Security
 from orchestration.registry.loader import DATA
 
 
@@ -118,3 +118,29 @@ def test_every_wrong_entry_is_named_at_once(folder: Path) -> None:
     replace(folder, "companies", "31 March", "Easter")
     replace(folder, "claims", "at_least,10", "about,10")
     assert len(problems(folder)) == 2
+
+
+def test_a_structure_is_its_line_and_its_segments(folder: Path) -> None:
+    """The example of docs/extending.md."""
+    append(
+        folder,
+        "structures",
+        'alibaba,two_groups,"E-commerce, AI",segment,revenue adjusted_ebita,2026-09-30,',
+    )
+    for segment in (
+        "alibaba.two_groups.e_commerce,alibaba,two_groups,E-commerce,segment,,commerce,yes,",
+        "alibaba.two_groups.ai_cloud,alibaba,two_groups,AI Cloud,segment,,cloud,yes,AI and Cloud",
+        "alibaba.two_groups.unallocated,alibaba,two_groups,Unallocated,segment,,unallocated,yes,",
+    ):
+        append(folder, "segments", segment)
+    append(folder, "comparisons", "cloud,alibaba,two_groups,alibaba.two_groups.ai_cloud,yes,")
+    (problem,) = problems(folder)
+    assert "overlaps the reported periods of e_commerce_ai_cloud, 2026-06-30 to today" in problem
+    replace(
+        folder, "structures", "adjusted_ebita,2026-06-30,", "adjusted_ebita,2026-06-30,2026-06-30"
+    )
+    registry = load_registry(folder)
+    assert "alibaba.two_groups.ai_cloud" in registry.keys("segments", "segment_key")
+    assert ("alibaba", "two_groups") in {
+        (entry.company_key, entry.structure) for entry in registry.entries(Comparison)
+    }
