@@ -1,6 +1,6 @@
 # Two commands do everything: `make run` (set-up and the main job) and `make test` (set-up and all tests).
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long test-bi lint docs lock setup ui bi notebooks clean
+.PHONY: help run test test-long test-bi lint docs bench lock setup ui bi notebooks clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -64,6 +64,12 @@ docs: setup ## write the pages of docs/ that are made: upstream faults, coverage
 	WAREHOUSE_HOME=data/of-baseline $(BIN)/warehouse run
 	WAREHOUSE_HOME=data/of-baseline $(BIN)/python -m orchestration.coverage > docs/coverage.md
 	rm -rf data/of-baseline
+
+# Half an hour for the largest, and 40 GB of disk; nothing else should run meanwhile.
+BENCH_ROWS ?= 1000000 5000000 20000000 50000000
+bench: setup ## how far one machine goes: time and memory by price rows, beside a plain DuckDB script
+	$(BIN)/python -m bench $(addprefix --rows ,$(BENCH_ROWS))
+	$(BIN)/python -m bench.report --plot docs/scale.svg
 
 ui: setup ## the Dagster web UI on loopback
 	$(BIN)/warehouse ui
