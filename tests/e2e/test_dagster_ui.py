@@ -9,16 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 import dagster as dg
 import psutil
@@ -34,6 +31,7 @@ from orchestration.run import run_everything
 from orchestration.schedules import SCHEDULES, SENSORS
 from tests.conftest import warehouse
 from tests.e2e.browser import Watched, watched_page
+from tests.servers import answers, free_port, wait_until_up
 
 #: Five processes import Dagster, and other tests run beside them.
 START_SECONDS = 240
@@ -69,7 +67,8 @@ def ui(published: Home, tmp_path_factory: pytest.TempPathFactory, browser: Brows
     shutil.copytree(published.root, home.root, symlinks=True)
     reject_a_batch(home, folder / "baseline")
     port = free_port()
-    with (folder / "ui.log").open("w+", encoding="utf-8") as log:
+    printed = folder / "ui.log"
+    with printed.open("w", encoding="utf-8") as log:
         started = subprocess.Popen(
             [sys.executable, "-m", "orchestration.cli", "ui", "--port", str(port)],
             env=os.environ | {"WAREHOUSE_HOME": str(home.root)} | NO_UPSTREAM,
@@ -81,7 +80,7 @@ def ui(published: Home, tmp_path_factory: pytest.TempPathFactory, browser: Brows
         )
         try:
             url = f"http://127.0.0.1:{port}"
-            wait_until_it_answers(url, started, log)
+            wait_until_up(started, printed, lambda: answers(f"{url}/server_info"), START_SECONDS)
             yield Ui(url, home, psutil.Process(started.pid))
         finally:
             stop(started)
@@ -96,26 +95,6 @@ def reject_a_batch(home: Home, spoilt: Path) -> None:
     with warehouse(home), pytest.MonkeyPatch.context() as patch:
         patch.setattr(baseline, "FOLDER", spoilt)
         assert not run_everything(home, ['key:"baseline/daily_price"']).succeeded
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until_it_answers(url: str, started: subprocess.Popen[bytes], log: IO[str]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if started.poll() is not None:
-            break
-        try:
-            urllib.request.urlopen(f"{url}/server_info", timeout=5).close()
-            return
-        except (urllib.error.URLError, TimeoutError):
-            time.sleep(0.5)
-    log.seek(0)
-    pytest.fail(f"warehouse ui did not answer in {START_SECONDS} s:\n{log.read()}")
 
 
 def stop(started: subprocess.Popen[bytes]) -> None:

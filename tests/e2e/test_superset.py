@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -31,6 +29,7 @@ from bi import assets
 from orchestration.home import Home
 from orchestration.reader import connect, current_release_id
 from tests.e2e.browser import Watched, watched_page
+from tests.servers import free_port, wait_until_up
 
 pytestmark = pytest.mark.superset
 
@@ -114,9 +113,7 @@ def served(published: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     assert SUPERSET.exists(), "Superset is not installed: run this with `make test-bi`"
     home = Home(tmp_path_factory.mktemp("bi") / "warehouse")
     shutil.copytree(published.root, home.root, symlinks=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     log = home.root / "serve.log"
     with log.open("w") as output:
         server = subprocess.Popen(
@@ -127,11 +124,7 @@ def served(published: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             stderr=subprocess.STDOUT,
         )
     try:
-        until = time.monotonic() + 300
-        while "Ctrl-C" not in log.read_text():
-            assert server.poll() is None, log.read_text()
-            assert time.monotonic() < until, log.read_text()
-            time.sleep(0.5)
+        wait_until_up(server, log, lambda: "Ctrl-C" in log.read_text(), 300)
         yield Served(home, f"http://127.0.0.1:{port}", log.read_text().splitlines())
     finally:
         server.terminate()
