@@ -77,8 +77,8 @@ class Shapes:
                 least(low, open, close) / close as low
             from read_parquet($1)
             where least(open, high, low, close) > 0
-            qualify growth between 0.5 and 1.5
             window of_ticker as (partition by ticker order by session_date)
+            qualify growth between 0.5 and 1.5
             order by ticker, session_date
             """,
             [str(path)],
