@@ -1,194 +1,209 @@
 """The SQL of the rules that large batches are checked by: see ``screening`` for what it is for.
 
 A rule of :data:`orchestration.quality.rules.RULES` that is not here looks at all rows. The
-condition of a rule that judges a row by others of its ticker holds for all rows of the ticker, so
-that the rule sees on those rows what it would see on the whole batch.
+condition of a rule that judges a row by others of its ticker holds for all daily rows of the
+ticker, so that the rule sees in those rows what it would see in the whole batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from orchestration import calendars
 from orchestration.quality.rules import MAXIMUM_UNEXPLAINED_MOVE, RuleContext
-from orchestration.quality.screen import Condition, Screen
+from orchestration.quality.screen import NO_ROW, Condition, Screen
 from orchestration.registry.entries import Kpi, MacroSeries, Security
 
-#: A move this much smaller than allowed is looked at again, whatever the last digit of a division.
+#: A move this little under what is allowed is looked at again, whatever a division rounds.
 _ROUNDING = 1e-9
 
-RuleScreen = Callable[[Screen, RuleContext], Condition]
 
+class RuleScreens:
+    """The conditions of rules on one batch; what several of them need is found once."""
 
-def _has_a_price(screen: Screen, _: RuleContext) -> Condition:
-    return f"{screen.missing('close')} and {screen.missing('adj_close')}"
+    def __init__(self, screen: Screen, context: RuleContext) -> None:
+        self._screen = screen
+        self._context = context
 
+    def condition(self, rule: str) -> Condition | None:
+        """Return when a row may break a rule; ``None`` where there is no SQL for it."""
+        form = FORMS.get(rule)
+        return form(self) if form else None
 
-def _currency_of_security(screen: Screen, context: RuleContext) -> Condition:
-    _join_security(screen, context)
-    return f"{screen.column('currency')} is distinct from security.currency or {_unknown(screen)}"
+    def has_a_price(self) -> Condition:
+        """Neither close nor adj_close."""
+        return f"{self._screen.missing('close')} and {self._screen.missing('adj_close')}"
 
+    def currency_of_security(self) -> Condition:
+        """Another currency than the registry's; seen once for each ticker and currency."""
+        securities = self._context.registry.entries(Security)
+        own = [(s.security_key, s.currency) for s in securities]
+        return self._other_than_own("ticker", "currency", own)
 
-def _on_trading_session(screen: Screen, context: RuleContext) -> Condition:
-    _join_session(screen, context)
-    return f"{_is_daily(screen)} and not {_unknown(screen)} and session.held_on is null"
+    def on_trading_session(self) -> Condition:
+        """A ticker with a day that is no session of its exchange."""
+        return self._of_tickers(self._days[0])
 
+    def sessions(self) -> Condition:
+        """A ticker whose days are not exactly the sessions from its first to its last."""
+        return self._of_tickers(self._days[1] | self._moves[0])
 
-def _sessions(screen: Screen, context: RuleContext) -> Condition:
-    """All rows of a ticker whose days are not exactly the sessions from its first to its last."""
-    _collect_tickers(screen, context)
-    return _of_ticker(screen, "has_gaps")
+    def jump_explained(self) -> Condition:
+        """A ticker of which a close moves far in a session."""
+        return self._of_tickers(self._moves[0] | self._moves[1])
 
+    def unit_of_action(self) -> Condition:
+        """Not both a split and a ratio."""
+        split = f"coalesce({self._screen.column('action')} = 'split', false)"
+        return f"{split} <> coalesce({self._screen.column('unit')} = 'ratio', false)"
 
-def _jump_explained(screen: Screen, context: RuleContext) -> Condition:
-    _collect_tickers(screen, context)
-    return _of_ticker(screen, "has_jumps")
+    def unit_of_series(self) -> Condition:
+        """Another unit than the registry's."""
+        own = [(s.series_id, s.unit) for s in self._context.registry.entries(MacroSeries)]
+        return self._other_than_own("series_id", "unit", own)
 
+    def unit_of_kpi(self) -> Condition:
+        """Another unit than the registry's."""
+        own = [(k.kpi, k.unit) for k in self._context.registry.entries(Kpi)]
+        return self._other_than_own("kpi", "unit", own)
 
-def _unit_of_action(screen: Screen, _: RuleContext) -> Condition:
-    split = f"coalesce({screen.column('action')} = 'split', false)"
-    return f"{split} <> coalesce({screen.column('unit')} = 'ratio', false)"
+    def _other_than_own(self, key: str, name: str, own: list[tuple[str, str]]) -> Condition:
+        keys, values = (pa.array(column, pa.string()) for column in zip(*own, strict=True))
+        self._screen.connection.register(f"own {name}", pa.table({"of": keys, "value": values}))
+        return self._screen.among_distinct(
+            (key, name),
+            f'not exists (select 1 from "own {name}" as own where own.of = seen."{key}" '  # noqa: S608
+            f'and own.value = seen."{name}")',
+        )
 
+    def _of_tickers(self, codes: frozenset[int]) -> Condition:
+        if not codes:
+            return NO_ROW
+        names = self._tickers.take(pa.array(sorted(codes), pa.int64())).to_pylist()
+        frequency, ticker = map(self._screen.column, ("observation_frequency", "ticker"))
+        return (
+            f"coalesce({frequency} = 'daily' "
+            f"and {ticker} in (select unnest({self._screen.given(names)})), false)"
+        )
 
-def _unit_of_series(screen: Screen, context: RuleContext) -> Condition:
-    units = [(s.series_id, s.unit) for s in context.registry.entries(MacroSeries)]
-    return _other_unit(screen, "series_id", units)
-
-
-def _unit_of_kpi(screen: Screen, context: RuleContext) -> Condition:
-    return _other_unit(screen, "kpi", [(k.kpi, k.unit) for k in context.registry.entries(Kpi)])
-
-
-SCREENS: dict[str, RuleScreen] = {
-    "has_a_price": _has_a_price,
-    "currency_of_security": _currency_of_security,
-    "on_trading_session": _on_trading_session,
-    "sessions_complete": _sessions,
-    "no_missing_session": _sessions,
-    "jump_explained": _jump_explained,
-    "unit_of_action": _unit_of_action,
-    "unit_of_series": _unit_of_series,
-    "unit_of_kpi": _unit_of_kpi,
-}
-
-
-def _other_unit(screen: Screen, key: str, units: list[tuple[str, str]]) -> Condition:
-    names, owned = (pa.array(column, pa.string()) for column in zip(*units, strict=True))
-    table = pa.table({"of_key": names, "unit": owned})
-    screen.join("own_unit", table, f"own_unit.of_key = {screen.column(key)}")
-    return f"coalesce({screen.column('unit')} <> own_unit.unit, true)"
-
-
-def _is_daily(screen: Screen) -> Condition:
-    return f"coalesce({screen.column('observation_frequency')} = 'daily', false)"
-
-
-def _unknown(screen: Screen) -> Condition:
-    return "(security.security_key is null)"
-
-
-def _join_security(screen: Screen, context: RuleContext) -> None:
-    securities = context.registry.entries(Security)
-    table = pa.table(
-        {
-            "security_key": pa.array([s.security_key for s in securities], pa.string()),
-            "currency": pa.array([s.currency for s in securities], pa.string()),
-            "exchange_mic": pa.array([s.exchange_mic for s in securities], pa.string()),
+    @cached_property
+    def _tickers(self) -> pa.Array:
+        """The tickers of the batch. Their places are the codes by which ``daily`` knows them."""
+        batch = self._screen.batch
+        tickers, codes = self._screen.coded("ticker")
+        is_daily = pc.fill_null(pc.equal(batch["observation_frequency"], "daily"), False)
+        columns = {
+            "code": codes,
+            "counts": pc.and_(is_daily, codes.is_valid()),
+            **{name: batch[name] for name in ("session_date", "close", "adj_close")},
         }
-    )
-    screen.join("security", table, f"security.security_key = {screen.column('ticker')}")
+        self._screen.connection.register("daily", pa.table(columns))
+        return tickers
 
+    @cached_property
+    def _days(self) -> tuple[frozenset[int], frozenset[int]]:
+        """Tickers with a day that is no session, and those whose days are not all the sessions.
 
-def _join_session(screen: Screen, context: RuleContext) -> None:
-    """Give each row the session of its exchange on its day; ``number`` counts them up."""
-    _join_security(screen, context)
-    mics = {s.security_key: s.exchange_mic for s in context.registry.entries(Security)}
-    tickers = screen.connection.sql("select distinct ticker from batch").fetchall()
-    tables = []
-    for mic in sorted({mics[ticker] for (ticker,) in tickers if ticker in mics}):
-        held = pa.array(calendars.sessions(context.registry, mic)).cast(pa.date32())
-        number = pa.array(range(len(held)), pa.int64())
-        tables.append(
-            pa.table({"of_mic": pa.repeat(mic, len(held)), "held_on": held, "number": number})
+        A day that stands twice makes up for one that is missing: see ``_moves``.
+        """
+        connection, tickers = self._screen.connection, self._tickers
+        registry = self._context.registry
+        mic_of = {s.security_key: s.exchange_mic for s in registry.entries(Security)}
+        listed = [mic_of.get(ticker) for ticker in tickers.to_pylist()]
+        mics = sorted({mic for mic in listed if mic is not None})
+        number = {mic: place for place, mic in enumerate(mics)}
+        exchange = pa.array([None if mic is None else number[mic] for mic in listed], pa.int32())
+        connection.register(
+            "listed", pa.table({"code": np.arange(len(tickers), dtype="int32"), "at": exchange})
         )
-    none = pa.schema([("of_mic", pa.string()), ("held_on", pa.date32()), ("number", pa.int64())])
-    screen.join(
-        "session",
-        pa.concat_tables([none.empty_table(), *tables]),
-        "session.of_mic = security.exchange_mic "
-        f"and session.held_on = {screen.column('session_date')}",
-    )
-
-
-def _of_ticker(screen: Screen, fault: str) -> Condition:
-    suspects = f"select ticker from suspect_ticker where coalesce({fault}, true)"  # noqa: S608
-    return f"{_is_daily(screen)} and coalesce({screen.column('ticker')} in ({suspects}), false)"
-
-
-def _collect_tickers(screen: Screen, context: RuleContext) -> None:
-    """Make the table of the tickers whose daily rows have gaps or jumps, once a batch.
-
-    A repeated or missing day hides a gap from the count of days, and makes the order of rows
-    doubtful: such a ticker is a suspect of both.
-    """
-    _join_session(screen, context)
-    # In the order of keys a row's neighbour stands beside it, and nothing need be sorted.
-    window = "()" if screen.in_key_order else "(partition by ticker order by session_date)"
-    allowed = screen.given(MAXIMUM_UNEXPLAINED_MOVE - _ROUNDING)
-    screen.connection.execute(
-        f"""
-        create temp table if not exists suspect_ticker as
-        with
-        daily as (
+        held = [calendars.sessions(registry, mic).to_numpy() for mic in mics]
+        sessions = pa.table(
+            {
+                "at": np.repeat(np.arange(len(mics), dtype="int32"), [len(days) for days in held]),
+                "held_on": pa.concat_arrays(
+                    [pa.array([], pa.date32()), *(pa.array(d).cast(pa.date32()) for d in held)]
+                ),
+                "number": np.concatenate([[0][:0], *(np.arange(len(d)) for d in held)]).astype(int),
+            }
+        )
+        connection.register("session", sessions)
+        rows = connection.sql(
+            """
             select
-                ticker,
-                session_date,
-                case when not {screen.missing("close")} then close end as close,
-                case when not {screen.missing("adj_close")} then adj_close end as adj_close
-            from batch
-            where {_is_daily(screen)} and ticker is not null
-        ),
-        neighbours as (
-            select
-                *,
-                lag(ticker) over w as ticker_before,
-                lag(session_date) over w as day_before,
-                lag(close) over w as close_before,
-                lag(adj_close) over w as adj_close_before
+                code,
+                count(number) < count(*) as is_off,
+                max(number) - min(number) + 1 <> count(*) as is_patchy
             from daily
-            window w as {window}
-        ),
-        moves as (
+            inner join listed using (code)
+            left join session on session.at = listed.at and session.held_on = daily.session_date
+            where coalesce(counts, false) and listed.at is not null
+            group by code
+            """
+        ).fetchall()
+        off = frozenset(code for code, is_off, _ in rows if is_off)
+        return off, off | {code for code, _, is_patchy in rows if is_patchy is not False}
+
+    @cached_property
+    def _moves(self) -> tuple[frozenset[int], frozenset[int]]:
+        """Tickers with a day twice or without a day, and those with a far move of their closes.
+
+        Rows of one day stand in no order of their own, so all of such a ticker is doubtful.
+        """
+        connection, screen = self._screen.connection, self._screen
+        assert self._tickers is not None
+        # In the order of keys a row stands beside the one before it, and nothing is sorted.
+        window = "()" if screen.in_key_order else "(partition by code order by session_date)"
+        allowed = screen.given(MAXIMUM_UNEXPLAINED_MOVE - _ROUNDING)
+        rows = connection.sql(
+            f"""
+            with
+            counted as (
+                select
+                    code,
+                    session_date,
+                    case when not isnan(close) then close end as close,
+                    case when not isnan(adj_close) then adj_close end as adj_close
+                from daily
+                where coalesce(counts, false)
+            ),
+            pairs as (
+                select
+                    *,
+                    lag(code) over w is not distinct from code as follows,
+                    session_date is null or lag(session_date) over w = session_date as is_doubtful,
+                    not abs(close / lag(close) over w - 1) <= {allowed} as moves,
+                    not abs(adj_close / lag(adj_close) over w - 1) <= {allowed} as adjusted_moves
+                from counted
+                window w as {window}
+            )
             select
-                batch.*,
-                security.security_key is not null as is_known,
-                session.number,
-                ticker_before is not distinct from ticker as follows,
-                not abs(close / close_before - 1) <= {allowed} as close_jumps,
-                not abs(adj_close / adj_close_before - 1) <= {allowed} as adj_close_jumps
-            from neighbours as batch {screen.joined()}
-        ),
-        tickers as (
-            select
-                ticker,
-                bool_or(is_known) as is_known,
-                coalesce(bool_or(follows and session_date = day_before), false)
-                or count(session_date) < count(*) as doubtful,
-                max(number) - min(number) + 1 as sessions,
-                count(number) as numbered,
-                count(*) as days,
-                count(close) > 0 as has_closes,
-                coalesce(bool_or(follows and close_jumps), false) as close_jumps,
-                coalesce(bool_or(follows and adj_close_jumps), false) as adj_close_jumps
-            from moves
-            group by ticker
-        )
-        select
-            ticker,
-            is_known and (doubtful or numbered < days or sessions <> days) as has_gaps,
-            doubtful or case when has_closes then close_jumps else adj_close_jumps end as has_jumps
-        from tickers
-        """  # noqa: S608
-    )
+                code,
+                count(*) filter (where session_date is null or follows and is_doubtful) > 0,
+                case
+                    when count(close) > 0 then count(*) filter (where follows and moves) > 0
+                    else count(*) filter (where follows and adjusted_moves) > 0
+                end
+            from pairs
+            group by code
+            """  # noqa: S608
+        ).fetchall()
+        doubtful = frozenset(code for code, is_doubtful, _ in rows if is_doubtful)
+        return doubtful, frozenset(code for code, _, jumps in rows if jumps)
+
+
+FORMS: dict[str, Callable[[RuleScreens], Condition]] = {
+    "has_a_price": RuleScreens.has_a_price,
+    "currency_of_security": RuleScreens.currency_of_security,
+    "on_trading_session": RuleScreens.on_trading_session,
+    "sessions_complete": RuleScreens.sessions,
+    "no_missing_session": RuleScreens.sessions,
+    "jump_explained": RuleScreens.jump_explained,
+    "unit_of_action": RuleScreens.unit_of_action,
+    "unit_of_series": RuleScreens.unit_of_series,
+    "unit_of_kpi": RuleScreens.unit_of_kpi,
+}

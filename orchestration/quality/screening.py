@@ -22,9 +22,9 @@ import pyarrow as pa
 
 from orchestration.contracts import Contract
 from orchestration.quality.expectations import Planned
-from orchestration.quality.rule_screens import SCREENS
+from orchestration.quality.rule_screens import RuleScreens
 from orchestration.quality.rules import RuleContext
-from orchestration.quality.screen import Condition, Screen
+from orchestration.quality.screen import NO_ROW, Condition, Screen
 
 #: A regular expression that DuckDB's engine may match where Python's does not: its classes are of
 #: ASCII, so their complements are wider. Narrower is right, a row too many is looked at again.
@@ -36,7 +36,8 @@ def suspects(
 ) -> Iterator[tuple[list[Planned], pa.Array | None]]:
     """Yield expectations with the positions of the rows that may break them; ``None`` for all."""
     with Screen(contract, batch) as screen:
-        conditions = [(plan, condition(screen, plan, context)) for plan in suite]
+        rules = RuleScreens(screen, context)
+        conditions = [(plan, condition(screen, plan, rules)) for plan in suite]
         yield [plan for plan, sql in conditions if sql is None], None
         screened = [(plan, sql) for plan, sql in conditions if sql is not None]
         counts = screen.counts([sql for _, sql in screened])
@@ -47,11 +48,10 @@ def suspects(
                 yield [plan], screen.positions(sql)
 
 
-def condition(screen: Screen, plan: Planned, context: RuleContext) -> Condition | None:
+def condition(screen: Screen, plan: Planned, rules: RuleScreens) -> Condition | None:
     """Return when a row may break an expectation; ``None`` where there is no SQL for it."""
     if plan.is_rule:
-        by_rule = SCREENS.get(plan.check)
-        return by_rule(screen, context) if by_rule else None
+        return rules.condition(plan.check)
     form = FORMS.get(plan.kind)
     unknown = plan.arguments.keys() - _ARGUMENTS.get(plan.kind, frozenset())
     return None if form is None or unknown else form(screen, plan.arguments)
@@ -67,7 +67,9 @@ def _out_of_set(screen: Screen, arguments: Mapping[str, Any]) -> Condition | Non
     if not is_text or not allowed or not all(isinstance(value, str) for value in allowed):
         return None
     values = screen.given(list(allowed))
-    return f"not {screen.missing(name)} and {screen.column(name)} not in (select unnest({values}))"
+    return screen.among_distinct(
+        [name], f'seen."{name}" is not null and seen."{name}" not in (select unnest({values}))'
+    )
 
 
 def _no_match(screen: Screen, arguments: Mapping[str, Any]) -> Condition | None:
@@ -80,7 +82,9 @@ def _no_match(screen: Screen, arguments: Mapping[str, Any]) -> Condition | None:
         screen.connection.sql(f"select regexp_matches('', {given})").fetchall()
     except duckdb.Error:
         return None
-    return f"not {screen.missing(name)} and not regexp_matches({screen.column(name)}, {given})"
+    return screen.among_distinct(
+        [name], f'seen."{name}" is not null and not regexp_matches(seen."{name}", {given})'
+    )
 
 
 def _out_of_range(screen: Screen, arguments: Mapping[str, Any]) -> Condition | None:
@@ -115,16 +119,15 @@ def _repeated(screen: Screen, arguments: Mapping[str, Any]) -> Condition | None:
     if any(pa.types.is_floating(screen.batch.schema.field(name).type) for name in names):
         return None
     if set(screen.contract.key) <= set(names) and screen.in_key_order:
-        return "false"
-    columns = [screen.column(name) for name in names]
-    selected = ", ".join(f"{c} as key_{i}" for i, c in enumerate(columns))
-    table = "repeated " + ", ".join(names)
+        return NO_ROW
+    columns = ", ".join(f'"{name}"' for name in names)
+    table = f"repeated {', '.join(names)}"
     screen.connection.execute(
-        f'create or replace temp table "{table}" as select {selected} from batch '  # noqa: S608
-        f"group by {', '.join(columns)} having count(*) > 1"
+        f'create or replace temp table "{table}" as '  # noqa: S608
+        f"select {columns} from batch group by {columns} having count(*) > 1"
     )
-    same = " and ".join(f"key_{i} is not distinct from {c}" for i, c in enumerate(columns))
-    return f'exists (select 1 from "{table}" where {same})'  # noqa: S608
+    same = " and ".join(f'r."{n}" is not distinct from {screen.column(n)}' for n in names)
+    return f'exists (select 1 from "{table}" as r where {same})'  # noqa: S608
 
 
 FORMS: dict[str, Callable[[Screen, Mapping[str, Any]], Condition | None]] = {
