@@ -242,7 +242,8 @@ class _Sessions:
         if mic is None:
             return None
         if mic not in self._held:
-            self._held[mic] = calendars.sessions(self._registry, mic)
+            # In the unit of a batch's days, or a day of the year 2300 ends the comparison.
+            self._held[mic] = calendars.sessions(self._registry, mic).as_unit("ms")
         return self._held[mic]
 
 

@@ -35,6 +35,7 @@ class Screen:
         self.connection.register("batch", self.batch)
         self._given = 0
         self._failing = 0
+        self._placed = False
         self._coded: dict[str, tuple[pa.Array, pa.ChunkedArray]] = {}
 
     def __enter__(self) -> Screen:
@@ -113,10 +114,15 @@ class Screen:
 
     def positions(self, condition: Condition) -> pa.Array:
         """Return the positions of the rows of which a condition is true, ascending."""
-        places = pa.array(np.arange(self.batch.num_rows))
-        self.connection.register("placed", self.batch.append_column("place in batch", places))
+        self._place_rows()
         query = (
             'select batch."place in batch" as place from placed as batch '  # noqa: S608
             f"where coalesce({condition}, true) order by place"
         )
         return self.connection.sql(query).to_arrow_table()["place"].combine_chunks()
+
+    def _place_rows(self) -> None:
+        if not self._placed:
+            places = pa.array(np.arange(self.batch.num_rows))
+            self.connection.register("placed", self.batch.append_column("place in batch", places))
+            self._placed = True

@@ -38,14 +38,30 @@ def suspects(
     with Screen(contract, batch) as screen:
         rules = RuleScreens(screen, context)
         conditions = [(plan, condition(screen, plan, rules)) for plan in suite]
-        yield [plan for plan, sql in conditions if sql is None], None
+        unscreened = [plan for plan, sql in conditions if sql is None]
+        if unscreened:
+            yield unscreened, None
         screened = [(plan, sql) for plan, sql in conditions if sql is not None]
         counts = screen.counts([sql for _, sql in screened])
-        kept = [plan for (plan, _), count in zip(screened, counts, strict=True) if not count]
-        yield kept, pa.array([], pa.int64())
+        met = [plan for (plan, _), count in zip(screened, counts, strict=True) if not count]
+        yield met, pa.array([], pa.int64())
+        together: dict[Condition, list[Planned]] = {}
+        by_few = []
         for (plan, sql), count in zip(screened, counts, strict=True):
-            if count:
-                yield [plan], screen.positions(sql)
+            if count and count <= _FEW and not plan.is_rule:
+                by_few.append((plan, sql))
+            elif count:
+                together.setdefault(sql, []).append(plan)
+        if by_few:
+            either = " or ".join(f"coalesce({sql}, true)" for _, sql in by_few)
+            yield [plan for plan, _ in by_few], screen.positions(f"({either})")
+        for sql, plans in together.items():
+            yield plans, screen.positions(sql)
+
+
+#: Failing rows so few that those of several expectations are looked at in one go. Rules are not:
+#: some would take rows that others need for gaps of their own.
+_FEW = 100_000
 
 
 def condition(screen: Screen, plan: Planned, rules: RuleScreens) -> Condition | None:
