@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import great_expectations.expectations as gxe
 import pyarrow as pa
 import pytest
 
 from orchestration import calendars
 from orchestration.contracts import CONTRACTS, Contract, contract_for
-from orchestration.quality import Guard, GuardReport
+from orchestration.quality import Guard, GuardReport, expectations
+from orchestration.quality.expectations import Planned
+from orchestration.quality.rule_screens import FORMS as RULE_FORMS
+from orchestration.quality.rule_screens import RuleScreens
+from orchestration.quality.rules import RULES, RuleContext
+from orchestration.quality.screen import Screen
+from orchestration.quality.screening import FORMS, condition, suspects
 from orchestration.registry import load_registry
 from tests.integration.test_guard import TODAY, landed
 
@@ -209,3 +216,159 @@ def test_spoilt_rows_get_the_same_report_either_way(dataset: str, spoil: Spoil) 
     contract = contract_for(dataset)
     rng = random.Random(f"{dataset} {spoil.__name__}")
     both_ways(contract, as_batch(contract, spoil(rng, contract, good_rows(dataset))))
+
+
+def _walk(rng: random.Random) -> list[Row]:
+    """Daily rows with gaps, jumps, days off and repeated days, in some order."""
+    rows = daily_rows(rng.choice((5, 30, 130)))
+    for _ in range(rng.choice((0, 1, 4))):
+        del rows[rng.randrange(len(rows))]
+    for _ in range(rng.choice((0, 1, 3))):
+        row = rng.choice(rows)
+        row["close"] = rng.choice((None, math.nan, math.inf, 0.0, 40.0, 39.0, 200.0, row["close"]))
+        row["adj_close"] = rng.choice((None, 0.0, 300.0, row["adj_close"]))
+    if rng.random() < 0.3:
+        for row in rows:
+            if row["ticker"] == "PDD":
+                row["close"] = None
+    if rng.random() < 0.4:
+        row = rng.choice(rows)
+        row["session_date"] += timedelta(days=rng.choice((-1, 1, 3, 400)))
+    if rng.random() < 0.3:
+        rng.choice(rows)["observation_frequency"] = rng.choice(("month_end", "weekly", None))
+    if rng.random() < 0.3:
+        rng.choice(rows)["ticker"] = rng.choice(("NOPE", "BABA", None))
+    if rng.random() < 0.2:
+        rng.choice(rows)["session_date"] = None
+    if rng.random() < 0.3:
+        rows.append(dict(rng.choice(rows)) | {"close": rng.choice((20.0, 90.0))})
+    if rng.random() < 0.4:
+        rng.shuffle(rows)
+    return rows
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_faulty_histories_get_the_same_report_either_way(seed: int) -> None:
+    contract = contract_for("daily_price")
+    both_ways(contract, as_batch(contract, _walk(random.Random(seed))))
+
+
+def _context() -> RuleContext:
+    return RuleContext(load_registry(), landed, TODAY)
+
+
+def _suite(contract: Contract) -> list[Planned]:
+    return expectations.suite(contract, load_registry(), TODAY)
+
+
+def looked_at(contract: Contract, rows: list[Row]) -> dict[str, list[int] | None]:
+    """By check and column: which rows Great Expectations or a rule is given, ``None`` for all."""
+    batch, suite = as_batch(contract, rows), _suite(contract)
+    return {
+        f"{plan.check} {plan.column} {plan.words}": None if places is None else places.to_pylist()
+        for plans, places in suspects(contract, batch, suite, _context())
+        for plan in plans
+    }
+
+
+@pytest.mark.parametrize(
+    "dataset", ["daily_price", "fx_rate", "corporate_action", "macro_observation"]
+)
+def test_of_large_datasets_no_good_row_is_looked_at(dataset: str) -> None:
+    contract = contract_for(dataset)
+    found = looked_at(contract, good_rows(dataset))
+    assert len(found) == len(_suite(contract))
+    assert set(map(str, found.values())) == {"[]"}
+
+
+def test_only_the_rows_concerned_are_looked_at() -> None:
+    contract = contract_for("daily_price")
+    rows = daily_rows()
+    rows[7]["volume"] = -1.0
+    rows[9]["currency"] = "EUR"
+    # One session of PDD is missing: all of its rows are needed to find the one after the gap.
+    del rows[130]
+    found = {name: places for name, places in looked_at(contract, rows).items() if places != []}
+    assert {name.split(" ")[0]: places for name, places in found.items()} == {
+        "values": [7],
+        "currency_of_security": [9],
+        "sessions_complete": list(range(120, 179)),
+        "no_missing_session": list(range(120, 179)),
+    }
+
+
+def test_every_expectation_in_use_has_sql_or_is_given_all_rows() -> None:
+    unscreened = set()
+    for dataset in CONTRACTS:
+        contract = contract_for(dataset)
+        with Screen(contract, as_batch(contract, good_rows(dataset))) as screen:
+            rules = RuleScreens(screen, _context())
+            for plan in _suite(contract):
+                if condition(screen, plan, rules) is None:
+                    unscreened.add(plan.check if plan.is_rule else plan.kind)
+                else:
+                    assert plan.check in RULE_FORMS if plan.is_rule else plan.kind in FORMS
+    assert unscreened == RULES.keys() - RULE_FORMS.keys()
+    assert RULE_FORMS.keys() < RULES.keys()
+
+
+def _others() -> Iterator[gxe.Expectation]:
+    text, number = "currency", "close"
+    yield gxe.ExpectColumnValueLengthsToEqual(column=text, value=3)
+    yield gxe.ExpectColumnValuesToNotBeNull(column=number, mostly=0.5)
+    yield gxe.ExpectColumnValuesToMatchRegex(column=text, regex=r"^[^a-z]{3}$")
+    yield gxe.ExpectColumnValuesToMatchRegex(column=text, regex=r"^(?i)[A-Z]{3}$")
+    yield gxe.ExpectColumnValuesToMatchRegex(column=text, regex=r"^(?=U)\w+$")
+    yield gxe.ExpectColumnValuesToBeInSet(column=number, value_set=[1.0])
+    yield gxe.ExpectColumnValuesToBeBetween(
+        column="session_date", max_value=datetime(2024, 3, 8, 12)
+    )
+    yield gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A="high", column_B="low", ignore_row_if="neither"
+    )
+
+
+@pytest.mark.parametrize("other", list(_others()), ids=lambda other: other.configuration.type)
+def test_an_expectation_that_sql_cannot_say_is_given_all_rows(other: gxe.Expectation) -> None:
+    contract = contract_for("daily_price")
+    plan = Planned(other, "values", "any", "any")
+    ((plans, places),) = (
+        found
+        for found in suspects(contract, as_batch(contract, daily_rows()), [plan], _context())
+        if found[0]
+    )
+    assert (plans, places) == ([plan], None)
+
+
+def test_a_long_frame_is_validated_in_pieces_with_the_same_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    contract = contract_for("daily_price")
+    rng = random.Random(3)
+    rows = odd_cells(rng, contract, repeated_rows(rng, contract, daily_rows()))
+    for row in rows[5:90]:
+        row["volume"] = -1.0
+    batch = as_batch(contract, rows)
+    whole = both_ways(contract, batch)
+    monkeypatch.setattr(expectations, "_PIECE", 70)
+    assert both_ways(contract, batch).outcomes == whole.outcomes
+
+
+def test_a_large_batch_is_screened_unasked() -> None:
+    """70,000 rows of rates, the 60,001st with a negative one."""
+    contract = contract_for("fx_rate")
+    days = [date(1999, 1, 4) + timedelta(days=place) for place in range(7_000)]
+    rows = [
+        {"base": "EUR", "quote": quote, "rate_date": day, "rate": 1.5, "source": "baseline",
+         "source_url": "file:ecb"}
+        for quote in ("AUD", "BGN", "CAD", "CHF", "CNY", "DKK", "GBP", "HKD", "JPY", "USD")
+        for day in days
+    ]  # fmt: skip
+    rows[60_000]["rate"] = -1.5
+    frame = as_batch(contract, rows).to_pandas()
+    _, report = Guard(load_registry(), landed, TODAY).check(contract, frame)
+    (failure,) = report.failures
+    assert (failure.column, failure.failing, report.rows) == ("rate", 1, 70_000)
+    assert failure.failing_rows[0]["quote"] == "JPY"
+    assert failure.failing_rows[0]["rate_date"] == str(days[4_000])
+    assert frame["rate"].min() == -1.5
