@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from orchestration.contracts import PROVENANCE, Column, Contract
-from orchestration.quality.report import Severity
+from orchestration.quality.report import SHOWN_ROWS, Severity
 from orchestration.registry import Registry
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
@@ -39,13 +39,37 @@ class Planned:
     words: str
     severity: Severity = "critical"
 
+    @property
+    def is_rule(self) -> bool:
+        """Whether a rule of the contract decides; it is named by ``check``."""
+        return self.columns == (rule_column(self.check),)
+
+    @property
+    def kind(self) -> str:
+        """Type of the expectation, as Great Expectations names it."""
+        return str(self.expectation.configuration.type)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Columns, bounds and sets of the expectation, as Great Expectations names them."""
+        return dict(self.expectation.configuration.kwargs)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that the expectation looks at."""
+        listed = self.arguments.get("column_list") or (
+            self.arguments.get(name) for name in ("column", "column_A", "column_B")
+        )
+        return tuple(name for name in listed if name is not None)
+
 
 @dataclass(frozen=True)
 class Result:
-    """Whether an expectation was met, and the positions of the rows that broke it."""
+    """Whether an expectation was met, how many rows broke it, and the labels of the first."""
 
     passed: bool
-    failing_rows: list[int]
+    failing: int
+    first_rows: tuple[int, ...]
 
 
 def rule_column(rule: str) -> str:
@@ -182,7 +206,41 @@ def _context() -> Any:
 def validate(
     dataset: str, frame: pd.DataFrame, planned: Sequence[Planned]
 ) -> Iterator[tuple[Planned, Result]]:
-    """Run a suite on a frame; yields each expectation with its result."""
+    """Run a suite on a frame; yields each expectation with its result.
+
+    Great Expectations lists every failing row, so a long frame is given to it in pieces where an
+    expectation looks at one row at a time.
+    """
+    whole = [plan for plan in planned if plan.kind in _ACROSS_ROWS]
+    by_row = [plan for plan in planned if plan.kind not in _ACROSS_ROWS]
+    results: dict[int, Result] = {}
+    if len(frame) <= _PIECE:
+        pieces = [(frame, list(planned))]
+    else:
+        starts = range(0, len(frame), _PIECE)
+        pieces = [(frame.iloc[at : at + _PIECE], by_row) for at in starts] + [(frame, whole)]
+    for piece, plans in pieces:
+        for plan, found in zip(plans, _validated(dataset, piece, plans), strict=True):
+            before = results.get(id(plan), Result(True, 0, ()))
+            results[id(plan)] = Result(
+                before.passed and found.passed,
+                before.failing + found.failing,
+                (*before.first_rows, *found.first_rows)[:SHOWN_ROWS],
+            )
+    yield from ((plan, results[id(plan)]) for plan in planned)
+
+
+#: Rows of one piece.
+_PIECE = 1_000_000
+#: Expectations that look at several rows at once.
+_ACROSS_ROWS = frozenset(
+    {"expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique"}
+)
+
+
+def _validated(dataset: str, frame: pd.DataFrame, planned: Sequence[Planned]) -> Iterator[Result]:
+    if not planned:
+        return
     source = _context().data_sources.add_or_update_pandas(dataset)
     definition = source.add_dataframe_asset("batch").add_batch_definition_whole_dataframe("whole")
     batch = definition.get_batch({"dataframe": frame})
@@ -193,10 +251,8 @@ def validate(
     for plan, result in zip(planned, _in_order(planned, outcome.results), strict=True):
         if _raised(result.exception_info or {}):
             raise RuntimeError(f"{dataset}: {plan.column}: {plan.words}: {result.exception_info}")
-        yield (
-            plan,
-            Result(bool(result.success), list(result.result.get("unexpected_index_list") or [])),
-        )
+        failing = result.result.get("unexpected_index_list") or []
+        yield Result(bool(result.success), len(failing), tuple(map(int, failing[:SHOWN_ROWS])))
 
 
 def _raised(info: dict[str, Any]) -> bool:

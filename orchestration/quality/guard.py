@@ -6,19 +6,22 @@ an Arrow type nor a pandas string rightly), everything else by an expectation su
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
 
 from orchestration.contracts import Contract
 from orchestration.quality.frames import checked_frame
-from orchestration.quality.report import SHOWN_ROWS, CheckOutcome, GuardReport
+from orchestration.quality.report import CheckOutcome, GuardReport
 from orchestration.quality.rules import RULES, RuleContext
 from orchestration.registry import Registry
+
+if TYPE_CHECKING:
+    from orchestration.quality.expectations import Planned, Result
 
 
 class SchemaMismatch(ValueError):
@@ -34,11 +37,13 @@ class Guard:
     """Checks batches, knowing the registry, the day and what has landed before.
 
     ``landed`` gives the rows of a dataset that have landed, for rules that look beyond the batch.
+    A batch of more than ``looked_at_whole`` rows is screened in DuckDB first, with the same report.
     """
 
     registry: Registry
     landed: Callable[[str], pa.Table]
     today: date
+    looked_at_whole: int = 50_000
 
     def check(self, contract: Contract, frame: pd.DataFrame) -> tuple[pa.Table | None, GuardReport]:
         """Check one batch; return it as an Arrow table unless its columns or types are wrong."""
@@ -58,25 +63,82 @@ class Guard:
     def _expect(self, contract: Contract, batch: pa.Table) -> Iterator[CheckOutcome]:
         from orchestration.quality import expectations
 
-        frame = checked_frame(batch)
-        context = RuleContext(self.registry, self.landed, self.today)
-        details = {}
-        for rule in contract.rules:
-            failing, details[rule.name] = RULES[rule.name](frame, context)
-            frame[expectations.rule_column(rule.name)] = ~failing.astype(bool)
         suite = expectations.suite(contract, self.registry, self.today)
-        for planned, result in expectations.validate(contract.dataset, frame, suite):
-            rows = pa.array(result.failing_rows[:SHOWN_ROWS], pa.int64())
-            yield CheckOutcome(
-                check=planned.check,
-                expectation=planned.words,
-                column=planned.column,
-                severity=planned.severity,
-                passed=result.passed,
-                failing=len(result.failing_rows),
-                failing_rows=tuple(_plain(row) for row in batch.take(rows).to_pylist()),
-                detail=details.get(planned.check, "") if not result.passed else "",
-            )
+        context = RuleContext(self.registry, self.landed, self.today)
+        found: dict[int, CheckOutcome] = {}
+        for planned, rows in self._looked_at(contract, batch, suite, context):
+            for plan, outcome in _judged(contract, batch, planned, rows, context):
+                found[id(plan)] = outcome
+        yield from (found[id(plan)] for plan in suite)
+
+    def _looked_at(
+        self, contract: Contract, batch: pa.Table, suite: list[Planned], context: RuleContext
+    ) -> Iterator[tuple[list[Planned], pa.Array | None]]:
+        """Yield expectations with the positions of the rows to judge them by; ``None`` for all."""
+        if batch.num_rows <= self.looked_at_whole:
+            yield suite, None
+            return
+        from orchestration.quality.screening import suspects
+
+        yield from suspects(contract, batch, suite, context)
+
+
+def _judged(
+    contract: Contract,
+    batch: pa.Table,
+    planned: Sequence[Planned],
+    rows: pa.Array | None,
+    context: RuleContext,
+) -> Iterator[tuple[Planned, CheckOutcome]]:
+    """Judge expectations by some rows of a batch, or by all of them."""
+    from orchestration.quality import expectations
+
+    if rows is not None and len(rows) == 0:
+        yield from (
+            (plan, _outcome(plan, expectations.Result(True, 0, ()), (), "")) for plan in planned
+        )
+        return
+    frame = _frame(contract, batch, planned, rows)
+    details = {}
+    for plan in planned:
+        if plan.is_rule:
+            failing, details[plan.check] = RULES[plan.check](frame, context)
+            frame[expectations.rule_column(plan.check)] = ~failing.astype(bool)
+    for plan, result in expectations.validate(contract.dataset, frame, planned):
+        shown = batch.take(pa.array(result.first_rows, pa.int64())).to_pylist()
+        yield plan, _outcome(plan, result, map(_plain, shown), details.get(plan.check, ""))
+
+
+def _frame(
+    contract: Contract, batch: pa.Table, planned: Sequence[Planned], rows: pa.Array | None
+) -> pd.DataFrame:
+    """Return what expectations look at as a frame, each row labelled by its place in the batch."""
+    if any(plan.is_rule for plan in planned):
+        names = {column.name for column in contract.columns}
+    else:
+        names = set()
+    names |= {name for plan in planned if not plan.is_rule for name in plan.columns}
+    looked_at = batch.select([name for name in batch.column_names if name in names])
+    if rows is None:
+        return checked_frame(looked_at)
+    frame = checked_frame(looked_at.take(rows))
+    frame.index = pd.Index(rows.to_numpy())
+    return frame
+
+
+def _outcome(
+    plan: Planned, result: Result, rows: Iterable[dict[str, Any]], detail: str
+) -> CheckOutcome:
+    return CheckOutcome(
+        check=plan.check,
+        expectation=plan.words,
+        column=plan.column,
+        severity=plan.severity,
+        passed=result.passed,
+        failing=result.failing,
+        failing_rows=tuple(rows),
+        detail=detail if not result.passed else "",
+    )
 
 
 def conform(contract: Contract, frame: pd.DataFrame) -> pa.Table:

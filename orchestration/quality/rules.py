@@ -58,37 +58,41 @@ def currency_of_security(frame: pd.DataFrame, context: RuleContext) -> tuple[Boo
 
 def on_trading_session(frame: pd.DataFrame, context: RuleContext) -> tuple[BoolSeries, str]:
     """Daily rows fall on the exchange's sessions."""
-    failing = pd.Series(False, index=frame.index)
+    broken: list[int] = []
+    sessions = _Sessions(context)
     for ticker, rows in _daily(frame):
-        held = _sessions(ticker, context)
+        held = sessions.of(ticker)
         if held is not None:
-            failing |= frame.index.isin(rows.index[~rows["session_date"].isin(held)])
+            broken.extend(rows.index[~rows["session_date"].isin(held)])
+    failing = _marked(frame, broken)
     return failing, _pairs(frame.loc[failing], "ticker", "session_date")
 
 
 def no_missing_session(frame: pd.DataFrame, context: RuleContext) -> tuple[BoolSeries, str]:
     """No session is missing between a ticker's daily rows; a row after a gap is flagged."""
-    failing = pd.Series(False, index=frame.index)
+    after_gaps: list[int] = []
     missing: list[str] = []
+    sessions = _Sessions(context)
     for ticker, rows in _daily(frame):
-        absent = _absent(ticker, rows, context)
+        absent = _absent(sessions.of(ticker), rows)
         if len(absent):
             missing += [f"{ticker} {day:%Y-%m-%d}" for day in absent]
-            failing |= frame.index.isin(_after_gaps(rows, absent))
-    return failing, f"missing: {_some(missing)}"
+            after_gaps += _after_gaps(rows, absent)
+    return _marked(frame, after_gaps), f"missing: {_some(missing)}"
 
 
 def sessions_complete(frame: pd.DataFrame, context: RuleContext) -> tuple[BoolSeries, str]:
     """Daily rows cover nearly all of the exchange's sessions between first and last."""
-    failing = pd.Series(False, index=frame.index)
+    after_gaps: list[int] = []
     thin: list[str] = []
+    sessions = _Sessions(context)
     for ticker, rows in _daily(frame):
-        absent = _absent(ticker, rows, context)
+        absent = _absent(sessions.of(ticker), rows)
         covered = len(rows) / (len(rows) + len(absent))
         if len(absent) > 1 and covered < MINIMUM_COVERAGE:
             thin.append(f"{ticker} {covered:.1%} of sessions")
-            failing |= frame.index.isin(_after_gaps(rows, absent))
-    return failing, _some(thin)
+            after_gaps += _after_gaps(rows, absent)
+    return _marked(frame, after_gaps), _some(thin)
 
 
 def jump_explained(frame: pd.DataFrame, context: RuleContext) -> tuple[BoolSeries, str]:
@@ -96,15 +100,19 @@ def jump_explained(frame: pd.DataFrame, context: RuleContext) -> tuple[BoolSerie
 
     Where a history has adjusted closes alone, they stand for the closes.
     """
-    failing = pd.Series(False, index=frame.index)
+    unexplained: list[int] = []
     actions = context.landed("corporate_action")
     explained = set(zip(actions["ticker"].to_pylist(), actions["ex_date"].to_pylist(), strict=True))
     for ticker, rows in _daily(frame):
         closes = rows["close"] if rows["close"].notna().any() else rows["adj_close"]
         move = closes.pct_change(fill_method=None).abs()
         jumps = rows.loc[move > MAXIMUM_UNEXPLAINED_MOVE, "session_date"]
-        unexplained = [i for i, day in jumps.items() if (ticker, day.date()) not in explained]
-        failing |= frame.index.isin(unexplained)
+        unexplained.extend(
+            place
+            for place, day in zip(jumps.index, jumps, strict=True)
+            if pd.isna(day) or (ticker, day.date()) not in explained
+        )
+    failing = _marked(frame, unexplained)
     return failing, _pairs(frame.loc[failing], "ticker", "session_date")
 
 
@@ -135,7 +143,8 @@ def document_known(frame: pd.DataFrame, context: RuleContext) -> tuple[BoolSerie
         zip(documents["document_id"].to_pylist(), documents["company_key"].to_pylist(), strict=True)
     )
     unknown = frame["company_key"] != frame["document_id"].map(company)
-    return unknown, f"land first: {_some(sorted(set(frame.loc[unknown, 'document_id'])))}"
+    named = sorted(set(map(_shown, frame.loc[unknown, "document_id"])))
+    return unknown, f"land first: {_some(named)}"
 
 
 def period_fits_type(frame: pd.DataFrame, _: RuleContext) -> tuple[BoolSeries, str]:
@@ -204,18 +213,41 @@ RULES: dict[str, Rule] = {
 
 
 def _daily(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    daily = frame[frame["observation_frequency"] == "daily"].sort_values("session_date")
+    daily = frame[frame["observation_frequency"] == "daily"]
+    # Stable: rows of one day keep the order in which they came, whatever other rows there are.
+    daily = daily.sort_values("session_date", kind="stable")
     return [(str(ticker), rows) for ticker, rows in daily.groupby("ticker")]
 
 
-def _sessions(ticker: str, context: RuleContext) -> pd.DatetimeIndex | None:
-    mics = {s.security_key: s.exchange_mic for s in context.registry.entries(Security)}
-    # An unknown ticker is refused by its own expectation.
-    return calendars.sessions(context.registry, mics[ticker]) if ticker in mics else None
+def _marked(frame: pd.DataFrame, places: list[int]) -> BoolSeries:
+    failing = pd.Series(False, index=frame.index)
+    failing.loc[places] = True
+    return failing
 
 
-def _absent(ticker: str, rows: pd.DataFrame, context: RuleContext) -> pd.DatetimeIndex:
-    held = _sessions(ticker, context)
+class _Sessions:
+    """The sessions of tickers, each exchange's asked for once."""
+
+    def __init__(self, context: RuleContext) -> None:
+        self._registry = context.registry
+        self._mics = {s.security_key: s.exchange_mic for s in context.registry.entries(Security)}
+        self._held: dict[str, pd.DatetimeIndex] = {}
+
+    def of(self, ticker: str) -> pd.DatetimeIndex | None:
+        """Return the sessions of a ticker's exchange; ``None`` for an unknown ticker.
+
+        That is refused by its own expectation.
+        """
+        mic = self._mics.get(ticker)
+        if mic is None:
+            return None
+        if mic not in self._held:
+            # In the unit of a batch's days, or a day of the year 2300 ends the comparison.
+            self._held[mic] = calendars.sessions(self._registry, mic).as_unit("ms")
+        return self._held[mic]
+
+
+def _absent(held: pd.DatetimeIndex | None, rows: pd.DataFrame) -> pd.DatetimeIndex:
     if held is None:
         return pd.DatetimeIndex([])
     first, last = rows["session_date"].min(), rows["session_date"].max()
