@@ -1,277 +1,17 @@
 {% set benchmarks = benchmarks() %}
 
-with prices as (
-    select
-        prices.security_key,
-        prices.session_date,
-        prices.close,
-        prices.adj_close,
-        prices.close / prices.split_factor as comparable_close,
-        prices.currency,
-        prices.observation_frequency,
-        prices.split_basis,
-        prices.split_factor,
-        prices.source_url,
-        securities.company_key,
-        securities.name as security_name,
-        securities.security_type,
-        securities.dividends_recorded_after,
-        count(prices.adj_close) over (
-            partition by prices.security_key
-            order by prices.session_date
-            rows between unbounded preceding and current row
-        ) as adjusted_up_to_here,
-        count(prices.adj_close) over (
-            partition by prices.security_key
-            order by prices.session_date
-            rows between current row and unbounded following
-        ) as adjusted_from_here
-    from {{ ref('fct_daily_price') }} as prices
-    inner join {{ ref('dim_security') }} as securities
-        on prices.security_key = securities.security_key
-),
-
-{# A row without adj_close between two rows of one collection stands beside the chain: the adjusted
-   closes are linked past it, and it hangs on the row before it. #}
-placed as (
+with securities as (
     select
         *,
-        coalesce(
-            adj_close is null
-            and max(case when adj_close is not null then split_basis end) over (
-                partition by security_key, adjusted_up_to_here
-            ) = max(case when adj_close is not null then split_basis end) over (
-                partition by security_key, adjusted_from_here
-            ),
-            false
-        ) as is_beside_chain
-    from prices
+        (row_number() over (order by security_key))::int as security_id
+    from {{ ref('dim_security') }}
 ),
 
-with_row_before as (
-    select
-        *,
-        case
-            when is_beside_chain then lag(session_date) over all_rows
-            else lag(session_date) over chain_rows
-        end as date_before,
-        case
-            when is_beside_chain then lag(comparable_close) over all_rows
-            else lag(comparable_close) over chain_rows
-        end as comparable_close_before,
-        lag(adj_close) over chain_rows as adj_close_before,
-        lag(split_basis) over chain_rows as split_basis_before
-    from placed
-    window
-        all_rows as (partition by security_key order by session_date),
-        chain_rows as (partition by security_key, is_beside_chain order by session_date)
-),
+{{ price_chains(ref('fct_daily_price')) }},
 
-dividends as (
-    select
-        rows_with_one.security_key,
-        rows_with_one.session_date,
-        sum(actions.value::decimal(18, 8))::double as per_share,
-        count(*) filter (
-            where actions.unit <> rows_with_one.currency || ' per share'
-        ) as in_another_currency
-    from with_row_before as rows_with_one
-    inner join {{ ref('fct_corporate_action') }} as actions
-        on
-            rows_with_one.security_key = actions.ticker
-            and actions.action = 'dividend'
-            and rows_with_one.date_before < actions.ex_date
-            and rows_with_one.session_date >= actions.ex_date
-    group by rows_with_one.security_key, rows_with_one.session_date
-),
-
-candidates as (
-    select
-        with_row_before.*,
-        case
-            when
-                with_row_before.split_basis = with_row_before.split_basis_before
-                then with_row_before.adj_close / nullif(with_row_before.adj_close_before, 0)
-        end as adjusted_growth,
-        case
-            when
-                coalesce(dividends.in_another_currency, 0) = 0
-                and with_row_before.date_before
-                >= coalesce(
-                    with_row_before.dividends_recorded_after, with_row_before.date_before
-                )
-                then
-                    (
-                        with_row_before.comparable_close
-                        + coalesce(dividends.per_share, 0) / with_row_before.split_factor
-                    )
-                    / nullif(with_row_before.comparable_close_before, 0)
-        end as close_growth
-    from with_row_before
-    left join dividends
-        on
-            with_row_before.security_key = dividends.security_key
-            and with_row_before.session_date = dividends.session_date
-),
-
-growth as (
-    select
-        *,
-        case
-            when security_type <> 'index' then coalesce(adjusted_growth, close_growth)
-        end as total_growth
-    from candidates
-),
-
-chained as (
-    select
-        *,
-        sum(case when total_growth is null and not is_beside_chain then 1 else 0 end) over (
-            partition by security_key
-            order by session_date
-            rows between unbounded preceding and current row
-        ) as chain_number,
-        sum(case when is_beside_chain then 0 else 1 end) over (
-            partition by security_key
-            order by session_date
-            rows between unbounded preceding and current row
-        ) as chain_row_number
-    from growth
-),
-
-linked as (
-    select
-        *,
-        count(*) over (partition by security_key, chain_number) as rows_of_chain,
-        min(session_date) over (partition by security_key, chain_number) as first_of_chain,
-        sum(case when is_beside_chain then 0 else coalesce(ln(total_growth), 0) end) over (
-            partition by security_key, chain_number
-            order by session_date
-            rows between unbounded preceding and current row
-        ) as log_growth_on_chain,
-        sum(case when is_beside_chain then ln(total_growth) else 0 end) over (
-            partition by security_key, chain_row_number
-            order by session_date
-            rows between unbounded preceding and current row
-        ) as log_growth_beside,
-        max(case when is_beside_chain and total_growth is null then 1 else 0 end) over (
-            partition by security_key, chain_row_number
-            order by session_date
-            rows between unbounded preceding and current row
-        ) as hangs_on_nothing,
-        first_value(comparable_close) over (
-            partition by security_key, comparable_close is null
-            order by session_date
-        ) as first_comparable_close
-    from chained
-),
-
-indexes as (
-    select
-        *,
-        case
-            when rows_of_chain > 1 and hangs_on_nothing = 0
-                then round(100 * exp(log_growth_on_chain + log_growth_beside), 8)
-        end as total_return_index,
-        round(100 * comparable_close / nullif(first_comparable_close, 0), 8) as price_return_index
-    from linked
-),
-
-peaks as (
-    select
-        *,
-        max(total_return_index) over (
-            partition by security_key, chain_number
-            order by session_date
-            rows between unbounded preceding and current row
-        ) as peak_index,
-        case
-            when
-                total_return_index > coalesce(
-                    max(total_return_index) over (
-                        partition by security_key, chain_number
-                        order by session_date
-                        rows between unbounded preceding and 1 preceding
-                    ),
-                    0
-                )
-                then session_date
-        end as new_peak_date
-    from indexes
-),
-
-drawdowns as (
-    select
-        *,
-        max(new_peak_date) over (
-            partition by security_key, chain_number
-            order by session_date
-            rows between unbounded preceding and current row
-        ) as peak_date,
-        total_return_index / nullif(peak_index, 0) - 1 as drawdown
-    from peaks
-),
-
-troughs as (
-    select
-        *,
-        case
-            when
-                drawdown < coalesce(
-                    min(drawdown) over (
-                        partition by security_key, chain_number
-                        order by session_date
-                        rows between unbounded preceding and 1 preceding
-                    ),
-                    0
-                )
-                then session_date
-        end as new_trough_date
-    from drawdowns
-),
-
-recoveries as (
-    select
-        *,
-        max(new_trough_date) over (
-            partition by security_key, chain_number
-            order by session_date
-            rows between unbounded preceding and current row
-        ) as trough_date
-    from troughs
-    where total_return_index is not null
-),
-
-measured as (
-    select
-        security_key,
-        session_date,
-        first_of_chain as index_base_date,
-        peak_date,
-        trough_date,
-        case
-            when total_growth is null then 'start'
-            when adjusted_growth is not null then 'adj_close'
-            else 'close_and_dividends'
-        end as return_basis,
-        round(100 * drawdown, 6) as drawdown_from_peak_percent,
-        case when trough_date is not null then first_value(total_return_index) over (
-            partition by security_key, chain_number, trough_date
-            order by session_date
-        ) end as trough_index
-    from recoveries
-),
-
-benchmark_levels as (
-    select
-        security_key as benchmark_key,
-        session_date,
-        date_trunc('month', session_date)::date as month_start,
-        case
-            when security_type = 'index' then price_return_index else total_return_index
-        end as index_value,
-        case when security_type = 'index' then 0 else chain_number end as chain_number
-    from indexes
+{# What the benchmarks were worth: the same steps, for them alone. #}
+prices_of_benchmarks as (
+    select * from {{ ref('fct_daily_price') }}
     where
         security_key in (
             {% for key in benchmarks.values() -%}
@@ -280,88 +20,212 @@ benchmark_levels as (
         )
 ),
 
+{{ price_chains('prices_of_benchmarks', 'benchmark_') }},
+
+benchmark_levels as (
+    select
+        securities.security_key as benchmark_key,
+        indexes.session_date,
+        date_trunc('month', indexes.session_date)::date as month_start,
+        case
+            when securities.security_type = 'index'
+                then indexes.price_return_index
+            else indexes.total_return_index
+        end as index_value,
+        case
+            when securities.security_type = 'index' then date '1900-01-01' else indexes.chain_start
+        end as chain_start
+    from benchmark_indexes as indexes
+    inner join securities on indexes.security_id = securities.security_id
+),
+
 benchmark_days as (
-    select * from benchmark_levels
+    select
+        session_date
+        {%- for name, key in benchmarks.items() %},
+        max(index_value) filter (where benchmark_key = '{{ key }}') as {{ name }}_level,
+        max(chain_start) filter (where benchmark_key = '{{ key }}') as {{ name }}_chain
+        {%- endfor %}
+    from benchmark_levels
     where index_value is not null
+    group by session_date
 ),
 
 benchmark_months as (
-    select *
-    from benchmark_days
-    qualify row_number() over (
-        partition by benchmark_key, month_start
-        order by session_date desc
-    ) = 1
+    select
+        month_start
+        {%- for name, key in benchmarks.items() %},
+        max_by(index_value, session_date) filter (where benchmark_key = '{{ key }}')
+            as {{ name }}_level,
+        max_by(chain_start, session_date) filter (where benchmark_key = '{{ key }}')
+            as {{ name }}_chain
+        {%- endfor %}
+    from benchmark_levels
+    where index_value is not null
+    group by month_start
 ),
 
-pairs as (
+peaks as (
     select
-        own.security_key,
-        own.session_date,
-        own.chain_number,
-        of_month.benchmark_key,
-        own.total_return_index
-        / nullif(coalesce(of_day.index_value, of_month.index_value), 0) as ratio,
-        coalesce(of_day.chain_number, of_month.chain_number) as benchmark_chain_number
-    from indexes as own
-    inner join benchmark_months as of_month
-        on date_trunc('month', own.session_date)::date = of_month.month_start
-    left join benchmark_days as of_day
-        on
-            of_month.benchmark_key = of_day.benchmark_key
-            and own.session_date = of_day.session_date
-    where
-        own.total_return_index is not null
-        and (own.observation_frequency = 'month_end' or of_day.index_value is not null)
+        *,
+        max(total_return_index) over (
+            partition by security_id, chain_start
+            order by session_date
+            rows between unbounded preceding and current row
+        ) as peak_index,
+        max(total_return_index) over (
+            partition by security_id, chain_start
+            order by session_date
+            rows between unbounded preceding and 1 preceding
+        ) as peak_before
+    from indexes
 ),
 
-against as (
+drawdowns as (
     select
-        security_key,
-        session_date,
-        benchmark_key,
-        ratio / nullif(first_value(ratio) over since_first_common, 0) as growth_ratio,
-        first_value(session_date) over since_first_common as first_common
-    from pairs
-    window since_first_common as (
-        partition by security_key, chain_number, benchmark_key, benchmark_chain_number
-        order by session_date
-    )
+        *,
+        total_return_index / nullif(peak_index, 0) - 1 as drawdown
+    from peaks
+),
+
+troughs as (
+    select
+        *,
+        max(case when total_return_index > coalesce(peak_before, 0) then session_date end) over (
+            partition by security_id, chain_start
+            order by session_date
+            rows between unbounded preceding and current row
+        ) as peak_date,
+        min(drawdown) over (
+            partition by security_id, chain_start
+            order by session_date
+            rows between unbounded preceding and current row
+        ) as deepest,
+        min(drawdown) over (
+            partition by security_id, chain_start
+            order by session_date
+            rows between unbounded preceding and 1 preceding
+        ) as deepest_before
+    from drawdowns
+),
+
+lows as (
+    select
+        security_id,
+        chain_start,
+        drawdown as deepest,
+        session_date as trough_date,
+        total_return_index as trough_index
+    from troughs
+    where drawdown < coalesce(deepest_before, 0)
+),
+
+beside_benchmarks as (
+    select
+        troughs.security_id,
+        troughs.session_date,
+        troughs.chain_start,
+        troughs.return_basis,
+        troughs.total_return_index,
+        troughs.price_return_index,
+        troughs.drawdown,
+        troughs.peak_date,
+        troughs.deepest,
+        troughs.currency,
+        troughs.is_month_end,
+        troughs.close,
+        troughs.adj_close,
+        troughs.source_url
+        {%- for name in benchmarks %},
+        case
+            when days.{{ name }}_level is not null
+                then troughs.total_return_index / nullif(days.{{ name }}_level, 0)
+            when troughs.is_month_end
+                then troughs.total_return_index / nullif(months.{{ name }}_level, 0)
+        end as {{ name }}_ratio,
+        case
+            when troughs.total_return_index is null then null
+            when days.{{ name }}_level is not null then days.{{ name }}_chain
+            when troughs.is_month_end then months.{{ name }}_chain
+        end as {{ name }}_chain
+        {%- endfor %}
+    from troughs
+    left join benchmark_days as days on troughs.session_date = days.session_date
+    left join benchmark_months as months
+        on date_trunc('month', troughs.session_date)::date = months.month_start
+),
+
+{# Where own chain and benchmark's first stand beside each other. #}
+first_common as (
+    select
+        security_id,
+        chain_start
+        {%- for name in benchmarks %},
+        {{ name }}_chain,
+        min(case when {{ name }}_chain is not null then session_date end) as {{ name }}_since,
+        min_by({{ name }}_ratio, session_date) as {{ name }}_base
+        {%- endfor %}
+    from beside_benchmarks
+    where total_return_index is not null
+    group by
+        security_id,
+        chain_start
+        {%- for name in benchmarks %},
+        {{ name }}_chain
+        {%- endfor %}
 )
+{%- for name in benchmarks %},
+
+{{ name }}_bases as (
+    select
+        security_id,
+        chain_start,
+        {{ name }}_chain,
+        min({{ name }}_since) as since,
+        min_by({{ name }}_base, {{ name }}_since) as base
+    from first_common
+    where {{ name }}_chain is not null
+    group by security_id, chain_start, {{ name }}_chain
+)
+{%- endfor %}
 
 select
-    indexes.security_key,
-    indexes.session_date,
-    indexes.company_key,
-    indexes.security_name,
-    indexes.currency,
-    indexes.observation_frequency,
-    indexes.close,
-    indexes.adj_close,
-    indexes.total_return_index,
-    measured.index_base_date,
-    measured.return_basis,
-    indexes.price_return_index,
-    measured.drawdown_from_peak_percent,
-    measured.peak_date,
+    securities.security_key,
+    own.session_date,
+    securities.company_key,
+    securities.name as security_name,
+    own.currency,
+    case when own.is_month_end then 'month_end' else 'daily' end as observation_frequency,
+    own.close,
+    own.adj_close,
+    own.total_return_index,
+    case when own.total_return_index is not null then own.chain_start end as index_base_date,
+    case when own.total_return_index is not null then own.return_basis end as return_basis,
+    own.price_return_index,
+    case
+        when own.total_return_index is not null then round(100 * own.drawdown, 6)
+    end as drawdown_from_peak_percent,
+    case when own.total_return_index is not null then own.peak_date end as peak_date,
     round(
-        100 * (indexes.total_return_index / nullif(measured.trough_index, 0) - 1), 6
+        100 * (own.total_return_index / nullif(lows.trough_index, 0) - 1), 6
     ) as return_since_trough_percent,
-    measured.trough_date,
+    case when own.total_return_index is not null then lows.trough_date end as trough_date,
     {% for name in benchmarks -%}
-        round({{ name }}.growth_ratio, 8) as relative_to_{{ name }},
-        {{ name }}.first_common as relative_to_{{ name }}_since,
+        round(own.{{ name }}_ratio / nullif({{ name }}_bases.base, 0), 8) as relative_to_{{ name }},
+        {{ name }}_bases.since as relative_to_{{ name }}_since,
     {% endfor -%}
-    indexes.source_url
-from indexes
-{% for name, key in benchmarks.items() -%}
-    left join against as {{ name }}
-        on
-            indexes.security_key = {{ name }}.security_key
-            and indexes.session_date = {{ name }}.session_date
-            and {{ name }}.benchmark_key = '{{ key }}'
-{% endfor -%}
-left join measured
+    own.source_url
+from beside_benchmarks as own
+inner join securities on own.security_id = securities.security_id
+left join lows
     on
-        indexes.security_key = measured.security_key
-        and indexes.session_date = measured.session_date
+        own.security_id = lows.security_id
+        and own.chain_start = lows.chain_start
+        and own.deepest = lows.deepest
+{%- for name in benchmarks %}
+left join {{ name }}_bases
+    on
+        own.security_id = {{ name }}_bases.security_id
+        and own.chain_start = {{ name }}_bases.chain_start
+        and own.{{ name }}_chain = {{ name }}_bases.{{ name }}_chain
+{%- endfor %}
