@@ -41,11 +41,11 @@ benchmark_levels as (
 
 benchmark_days as (
     select
+        {% for name, key in benchmarks.items() -%}
+            max(index_value) filter (where benchmark_key = '{{ key }}') as {{ name }}_level,
+            max(chain_start) filter (where benchmark_key = '{{ key }}') as {{ name }}_chain,
+        {% endfor -%}
         session_date
-        {%- for name, key in benchmarks.items() %},
-        max(index_value) filter (where benchmark_key = '{{ key }}') as {{ name }}_level,
-        max(chain_start) filter (where benchmark_key = '{{ key }}') as {{ name }}_chain
-        {%- endfor %}
     from benchmark_levels
     where index_value is not null
     group by session_date
@@ -53,13 +53,13 @@ benchmark_days as (
 
 benchmark_months as (
     select
+        {% for name, key in benchmarks.items() -%}
+            max_by(index_value, session_date) filter (where benchmark_key = '{{ key }}')
+                as {{ name }}_level,
+            max_by(chain_start, session_date) filter (where benchmark_key = '{{ key }}')
+                as {{ name }}_chain,
+        {% endfor -%}
         month_start
-        {%- for name, key in benchmarks.items() %},
-        max_by(index_value, session_date) filter (where benchmark_key = '{{ key }}')
-            as {{ name }}_level,
-        max_by(chain_start, session_date) filter (where benchmark_key = '{{ key }}')
-            as {{ name }}_chain
-        {%- endfor %}
     from benchmark_levels
     where index_value is not null
     group by month_start
@@ -72,12 +72,7 @@ peaks as (
             partition by security_id, chain_start
             order by session_date
             rows between unbounded preceding and current row
-        ) as peak_index,
-        max(total_return_index) over (
-            partition by security_id, chain_start
-            order by session_date
-            rows between unbounded preceding and 1 preceding
-        ) as peak_before
+        ) as peak_index
     from indexes
 ),
 
@@ -91,33 +86,35 @@ drawdowns as (
 troughs as (
     select
         *,
-        max(case when total_return_index > coalesce(peak_before, 0) then session_date end) over (
-            partition by security_id, chain_start
-            order by session_date
-            rows between unbounded preceding and current row
-        ) as peak_date,
         min(drawdown) over (
             partition by security_id, chain_start
             order by session_date
             rows between unbounded preceding and current row
-        ) as deepest,
-        min(drawdown) over (
-            partition by security_id, chain_start
-            order by session_date
-            rows between unbounded preceding and 1 preceding
-        ) as deepest_before
+        ) as deepest
     from drawdowns
+),
+
+highs as (
+    select
+        security_id,
+        chain_start,
+        peak_index,
+        min(session_date) as peak_date
+    from troughs
+    where total_return_index = peak_index
+    group by security_id, chain_start, peak_index
 ),
 
 lows as (
     select
         security_id,
         chain_start,
-        drawdown as deepest,
-        session_date as trough_date,
-        total_return_index as trough_index
+        deepest,
+        min(session_date) as trough_date,
+        min_by(total_return_index, session_date) as trough_index
     from troughs
-    where drawdown < coalesce(deepest_before, 0)
+    where drawdown = deepest and drawdown < 0
+    group by security_id, chain_start, deepest
 ),
 
 beside_benchmarks as (
@@ -129,103 +126,126 @@ beside_benchmarks as (
         troughs.total_return_index,
         troughs.price_return_index,
         troughs.drawdown,
-        troughs.peak_date,
+        troughs.peak_index,
         troughs.deepest,
         troughs.currency,
         troughs.is_month_end,
         troughs.close,
         troughs.adj_close,
+        {% for name in benchmarks -%}
+            troughs.total_return_index / nullif(
+                coalesce(
+                    days.{{ name }}_level,
+                    case when troughs.is_month_end then months.{{ name }}_level end
+                ),
+                0
+            ) as {{ name }}_ratio,
+            case
+                when troughs.total_return_index is not null
+                    then coalesce(
+                        days.{{ name }}_chain,
+                        case when troughs.is_month_end then months.{{ name }}_chain end
+                    )
+            end as {{ name }}_chain,
+        {% endfor -%}
         troughs.source_url
-        {%- for name in benchmarks %},
-        case
-            when days.{{ name }}_level is not null
-                then troughs.total_return_index / nullif(days.{{ name }}_level, 0)
-            when troughs.is_month_end
-                then troughs.total_return_index / nullif(months.{{ name }}_level, 0)
-        end as {{ name }}_ratio,
-        case
-            when troughs.total_return_index is null then null
-            when days.{{ name }}_level is not null then days.{{ name }}_chain
-            when troughs.is_month_end then months.{{ name }}_chain
-        end as {{ name }}_chain
-        {%- endfor %}
     from troughs
     left join benchmark_days as days on troughs.session_date = days.session_date
     left join benchmark_months as months
         on date_trunc('month', troughs.session_date)::date = months.month_start
 ),
 
-{# Where own chain and benchmark's first stand beside each other. #}
+{# Where a chain of its own and one of a benchmark first stand beside each other. #}
 first_common as (
     select
+        {% for name in benchmarks -%}
+            {{ name }}_chain,
+            min(case when {{ name }}_chain is not null then session_date end) as {{ name }}_since,
+            min_by({{ name }}_ratio, session_date) as {{ name }}_base,
+        {% endfor -%}
         security_id,
         chain_start
-        {%- for name in benchmarks %},
-        {{ name }}_chain,
-        min(case when {{ name }}_chain is not null then session_date end) as {{ name }}_since,
-        min_by({{ name }}_ratio, session_date) as {{ name }}_base
-        {%- endfor %}
     from beside_benchmarks
     where total_return_index is not null
     group by
+        {% for name in benchmarks -%}
+            {{ name }}_chain,
+        {% endfor -%}
         security_id,
         chain_start
-        {%- for name in benchmarks %},
-        {{ name }}_chain
-        {%- endfor %}
-)
-{%- for name in benchmarks %},
+),
 
-{{ name }}_bases as (
+{% for name in benchmarks -%}
+    since_{{ name }} as (
+        select
+            security_id,
+            chain_start,
+            {{ name }}_chain,
+            min({{ name }}_since) as since,
+            min_by({{ name }}_base, {{ name }}_since) as base_ratio
+        from first_common
+        where {{ name }}_chain is not null
+        group by security_id, chain_start, {{ name }}_chain
+    ),
+
+{% endfor -%}
+measured as (
     select
-        security_id,
-        chain_start,
-        {{ name }}_chain,
-        min({{ name }}_since) as since,
-        min_by({{ name }}_base, {{ name }}_since) as base
-    from first_common
-    where {{ name }}_chain is not null
-    group by security_id, chain_start, {{ name }}_chain
+        own.*,
+        highs.peak_date,
+        lows.trough_date,
+        lows.trough_index,
+        {% for name in benchmarks -%}
+            since_{{ name }}.base_ratio as {{ name }}_base,
+            since_{{ name }}.since as {{ name }}_since,
+        {% endfor -%}
+        own.total_return_index is not null as is_measured
+    from beside_benchmarks as own
+    left join highs
+        on
+            own.security_id = highs.security_id
+            and own.chain_start = highs.chain_start
+            and own.peak_index = highs.peak_index
+    left join lows
+        on
+            own.security_id = lows.security_id
+            and own.chain_start = lows.chain_start
+            and own.deepest = lows.deepest
+    {% for name in benchmarks -%}
+        left join since_{{ name }}
+            on
+                own.security_id = since_{{ name }}.security_id
+                and own.chain_start = since_{{ name }}.chain_start
+                and own.{{ name }}_chain = since_{{ name }}.{{ name }}_chain
+    {% endfor -%}
 )
-{%- endfor %}
 
 select
     securities.security_key,
-    own.session_date,
+    measured.session_date,
     securities.company_key,
     securities.name as security_name,
-    own.currency,
-    case when own.is_month_end then 'month_end' else 'daily' end as observation_frequency,
-    own.close,
-    own.adj_close,
-    own.total_return_index,
-    case when own.total_return_index is not null then own.chain_start end as index_base_date,
-    case when own.total_return_index is not null then own.return_basis end as return_basis,
-    own.price_return_index,
+    measured.currency,
+    case when measured.is_month_end then 'month_end' else 'daily' end as observation_frequency,
+    measured.close,
+    measured.adj_close,
+    measured.total_return_index,
+    case when measured.is_measured then measured.chain_start end as index_base_date,
+    case when measured.is_measured then measured.return_basis end as return_basis,
+    measured.price_return_index,
     case
-        when own.total_return_index is not null then round(100 * own.drawdown, 6)
+        when measured.is_measured then round(100 * measured.drawdown, 6)
     end as drawdown_from_peak_percent,
-    case when own.total_return_index is not null then own.peak_date end as peak_date,
+    case when measured.is_measured then measured.peak_date end as peak_date,
     round(
-        100 * (own.total_return_index / nullif(lows.trough_index, 0) - 1), 6
+        100 * (measured.total_return_index / nullif(measured.trough_index, 0) - 1), 6
     ) as return_since_trough_percent,
-    case when own.total_return_index is not null then lows.trough_date end as trough_date,
+    case when measured.is_measured then measured.trough_date end as trough_date,
     {% for name in benchmarks -%}
-        round(own.{{ name }}_ratio / nullif({{ name }}_bases.base, 0), 8) as relative_to_{{ name }},
-        {{ name }}_bases.since as relative_to_{{ name }}_since,
+        round(measured.{{ name }}_ratio / nullif(measured.{{ name }}_base, 0), 8)
+            as relative_to_{{ name }},
+        measured.{{ name }}_since as relative_to_{{ name }}_since,
     {% endfor -%}
-    own.source_url
-from beside_benchmarks as own
-inner join securities on own.security_id = securities.security_id
-left join lows
-    on
-        own.security_id = lows.security_id
-        and own.chain_start = lows.chain_start
-        and own.deepest = lows.deepest
-{%- for name in benchmarks %}
-left join {{ name }}_bases
-    on
-        own.security_id = {{ name }}_bases.security_id
-        and own.chain_start = {{ name }}_bases.chain_start
-        and own.{{ name }}_chain = {{ name }}_bases.{{ name }}_chain
-{%- endfor %}
+    measured.source_url
+from measured
+inner join securities on measured.security_id = securities.security_id
