@@ -4,8 +4,10 @@
     logarithms since then and both indexes. `securities` is expected before it: `dim_security` with a
     number per security, which sorts and joins faster than its key.
 
-    `prices` is a relation like fct_daily_price that may begin anywhere; `state`, where given, a
-    relation with what was known at the first of its rows (see int_security_performance).
+    `prices` is a relation like fct_daily_price. It may begin with a resting place; `state` is then a
+    relation with what was known there (see int_security_performance). A resting place is the last row
+    of its quarter or of all, if no later row can change what it says: a row without adj_close after
+    one that has it may yet come to stand beside the chain.
 
     Logarithms are summed as decimals: such a sum is the same in whatever order or however many
     steps, so a chain can be continued from where it was left.
@@ -253,7 +255,8 @@
         ) as chain_start,
         lead(case when total_growth is null then 1 else 0 end) over (
             partition by security_id order by session_date
-        ) as next_starts
+        ) as next_starts,
+        lead(session_date) over (partition by security_id order by session_date) as next_session
     from {{ prefix }}growth
     where hangs_on is null
 ),
@@ -278,6 +281,10 @@
     select
         summed.*,
         (summed.log_sum - starts.log_before)::decimal(30, 18) as log_on_chain,
+        (summed.adj_close is not null or gapped.security_id is null)
+        and date_trunc('quarter', summed.session_date)::date
+        < date_trunc('quarter', coalesce(summed.next_session, date '9999-12-31'))::date
+            as is_resting_place,
         summed.total_growth is null
         and coalesce(summed.next_starts, 1) = 1
         and hung_on.security_id is null
@@ -289,6 +296,7 @@
         on
             summed.security_id = starts.security_id
             and summed.chain_start = starts.chain_start
+    left join {{ prefix }}gapped as gapped on summed.security_id = gapped.security_id
     left join {{ prefix }}hung_on as hung_on
         on summed.security_id = hung_on.security_id and summed.session_date = hung_on.hangs_on
 ),
@@ -328,7 +336,7 @@
             when is_by_adjusted then 'adj_close'
             else 'close_and_dividends'
         end as return_basis,
-        true as is_on_chain
+        is_resting_place
     from {{ prefix }}chained
     union all
     select
@@ -348,7 +356,7 @@
         end as log_growth,
         case when hanging.total_growth is null then 'start' else 'close_and_dividends' end
             as return_basis,
-        false as is_on_chain
+        false as is_resting_place
     from {{ prefix }}hanging as hanging
     inner join {{ prefix }}chained as chained
         on
@@ -393,7 +401,7 @@
         placed.chain_start,
         placed.log_on_chain,
         placed.return_basis,
-        placed.is_on_chain,
+        placed.is_resting_place,
         first_closes.first_close,
         round(100 * exp(placed.log_growth::double), 8) as total_return_index,
         round(100 * placed.comparable_close / nullif(first_closes.first_close, 0), 8)
