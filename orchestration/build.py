@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.files import write_json
-from orchestration.fingerprint import PROJECT, inputs_fingerprint
+from orchestration.fingerprint import PROJECT, code_fingerprint, inputs_fingerprint
 from orchestration.home import Home
 from orchestration.landing import Landing
 from orchestration.loading import Loader, newest_by_dataset
@@ -24,7 +24,7 @@ from orchestration.release import CheckRow, Release, current_release, is_current
 from orchestration.release.agreement import agreement_checks
 from orchestration.report import render_report
 from orchestration.settings import settings
-from orchestration.transform import dbt
+from orchestration.transform import dbt, going_on
 from orchestration.transform.built import Table, built_tables, first_rows
 from orchestration.transform.dbt import NodeOutcome
 from orchestration.transform.reference import write_load_log
@@ -63,7 +63,10 @@ def build_models(
     *,
     on_line: Callable[[str], None] = lambda line: None,
 ) -> Built:
-    """Build the models and run their tests; without ``select`` all of them, from nothing.
+    """Build the models and run their tests; without ``select`` all of them.
+
+    A whole build goes on from the database of the last one where it can (see
+    ``orchestration.transform.going_on``), else it starts from nothing; the result is the same.
 
     Raises:
         BuildFailed: when a model or a blocking test failed.
@@ -71,22 +74,33 @@ def build_models(
         WarehouseBusy: when another run does not finish in time.
     """
     with write_lock(home, settings().lock_timeout_seconds):
-        _note(home).unlink(missing_ok=True)
         landing = Landing(home.landing)
         if lost := landing.lost():
             raise BatchesLost(
                 "landing has lost batches; restore them from a backup, or land their source again: "
                 + ", ".join(str(path.relative_to(landing.folder)) for path in lost)
             )
-        fingerprint = inputs_fingerprint(landing.log)
+        fingerprint, code = inputs_fingerprint(landing.log), code_fingerprint()
+        in_effect = landing.log.in_effect()
+        start = going_on.plan(home, _note(home), code, in_effect)
+        # Whatever ends this build early, the next one finds no note and starts from nothing.
+        forget_build(home)
         write_load_log(home)
-        nodes = [_with_failing_rows(home, n) for n in dbt.build(home, select, on_line=on_line)]
+        going_on.write_changed(home, start.changed)
+        outcomes = dbt.build(home, select, goes_on=start.goes_on, on_line=on_line)
+        nodes = [_with_failing_rows(home, node) for node in outcomes]
         if any(not node.passed for node in nodes):
             raise BuildFailed(nodes)
         if not select:
             tests = [asdict(node) for node in nodes if node.resource_type == "test"]
-            write_json(_note(home), {"inputs_fingerprint": fingerprint, "tests": tests})
+            note = {"inputs_fingerprint": fingerprint, "tests": tests}
+            write_json(_note(home), note | going_on.remark(code, in_effect))
         return Built(tuple(nodes), built_tables(home))
+
+
+def forget_build(home: Home) -> None:
+    """Make the next build start from nothing; until then there is none to publish."""
+    _note(home).unlink(missing_ok=True)
 
 
 def _with_failing_rows(home: Home, node: NodeOutcome) -> NodeOutcome:

@@ -38,6 +38,11 @@ def inputs_fingerprint(log: LoadLog) -> str:
     return _hash([_code(), batches.encode()])
 
 
+def code_fingerprint() -> str:
+    """Return the hash of code, registry, baseline and packages: of all but the batches."""
+    return _code().decode()
+
+
 @cache
 def guard_fingerprint() -> str:
     """Return the hash of everything that decides whether a batch passes its guard."""

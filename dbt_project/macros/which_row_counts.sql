@@ -3,11 +3,12 @@
     within it, the newest one in the load log. Batches that no assertion points to are not read.
 
     `prefer`: a condition on `landed` that goes before the source: a row that meets it outranks
-    every row of the same key that does not.
+    every row of the same key that does not. `among`: a relation with all landed rows of the keys that
+    are asked for, where that is not all there are.
 #}
-{% macro rows_that_count(dataset, key, prefer=none) %}
+{% macro rows_that_count(dataset, key, prefer=none, among=none) %}
     select landed.*
-    from {{ source('landing', dataset) }} as landed
+    from {{ among or source('landing', dataset) }} as landed
     inner join {{ source('reference', 'load_log') }} as load_log
         on load_log.dataset = '{{ dataset }}' and load_log.batch_id = landed.batch_id
     qualify row_number() over (

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -81,22 +81,29 @@ def build(
     home: Home,
     select: Sequence[str] = (),
     *,
+    goes_on: bool = False,
     on_line: Callable[[str], None] = lambda line: None,
 ) -> list[NodeOutcome]:
-    """Build the models and run their tests; without ``select`` everything, from nothing.
+    """Build the models and run their tests; without ``select`` everything.
 
-    ``on_line`` is told each line that dbt would print.
+    With ``goes_on`` the big facts keep what stands in the database and ``reference.changed`` says
+    what to add; otherwise all that is built is built from nothing. ``on_line`` is told each line
+    that dbt would print.
 
     Raises:
         DbtFailed: when dbt could not run.
     """
     ensure_parsed()
     home.build.mkdir(parents=True, exist_ok=True)
-    if not select:
+    if not select and not goes_on:
         for leftover in home.build.glob("*.duckdb*"):
             leftover.unlink()
     # Unit tests are about the code, not the data: `make test` runs them.
-    return _run(home, on_line, "build", "--exclude-resource-type", "unit_test", *_selected(select))
+    arguments = ["--exclude-resource-type", "unit_test", *_selected(select)]
+    if select:
+        return _run(home, on_line, "build", "--full-refresh", *arguments)
+    with _in_environment("WAREHOUSE_GOES_ON", "yes" if goes_on else "no"):
+        return _run(home, on_line, "build", *arguments)
 
 
 def run_unit_tests(home: Home) -> list[NodeOutcome]:
@@ -202,14 +209,18 @@ def _outcome(result: Any) -> NodeOutcome:
     )
 
 
+def _home_in_environment(home: Home) -> AbstractContextManager[None]:
+    return _in_environment("WAREHOUSE_HOME", str(home.root))
+
+
 @contextmanager
-def _home_in_environment(home: Home) -> Iterator[None]:
-    before = os.environ.get("WAREHOUSE_HOME")
-    os.environ["WAREHOUSE_HOME"] = str(home.root)
+def _in_environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
     try:
         yield
     finally:
         if before is None:
-            del os.environ["WAREHOUSE_HOME"]
+            del os.environ[name]
         else:
-            os.environ["WAREHOUSE_HOME"] = before
+            os.environ[name] = before

@@ -12,6 +12,7 @@ from orchestration.files import write_atomically
 from orchestration.fingerprint import DBT_PROJECT
 from orchestration.registry import load_registry
 from orchestration.registry.columns import meaning
+from orchestration.transform.going_on import CHANGED
 from orchestration.transform.reference import CALENDAR_DATES, LOAD_LOG, precedence
 
 SOURCES = DBT_PROJECT / "models" / "staging" / "_landing__sources.yml"
@@ -67,7 +68,7 @@ def _table(contract: Contract) -> dict[str, Any]:
 
 
 def _reference() -> dict[str, Any]:
-    columns = {"calendar_dates": CALENDAR_DATES, "load_log": LOAD_LOG}
+    columns = {"calendar_dates": CALENDAR_DATES, "load_log": LOAD_LOG, "changed": CHANGED}
     return {
         "name": "reference",
         "description": "The registry, trading days and the load log, as the run wrote them.",

@@ -1,6 +1,102 @@
-with prices as (
-    select * from {{ ref('stg_landing__daily_price') }}
-),
+{{ config(
+    materialized=kept_as(), unique_key=['security_key', 'session_date'], on_schema_change='fail'
+) }}
+-- depends_on: {{ ref('int_price_restarts') }}
+{% set raw_columns = [
+    'security_key', 'session_date', 'open', 'high', 'low', 'close', 'adj_close', 'volume', 'currency',
+    'observation_frequency', 'split_basis', 'source_url',
+] %}
+{#  A session is looked for among the days before it: no exchange of ours was ever closed longer. #}
+{% set longest_closure_days = 31 %}
+
+with
+{% if goes_on() %}
+    restarts as (
+        select * from {{ ref('int_price_restarts') }}
+    ),
+
+    changed as (
+        select batch_id from {{ source('reference', 'changed') }}
+        where dataset = 'daily_price'
+    ),
+
+    newly_said as (
+        select landed.*
+        from {{ source('landing', 'daily_price') }} as landed
+        inner join changed on landed.batch_id = changed.batch_id
+    ),
+
+    -- Of a key that stands in the table other batches have spoken too.
+    said_before as (
+        select distinct
+            newly_said.ticker,
+            newly_said.session_date
+        from newly_said
+        inner join {{ this }} as kept
+            on
+                newly_said.ticker = kept.security_key
+                and newly_said.session_date = kept.session_date
+    ),
+
+    said as (
+        select * from newly_said
+        union all
+        select landed.*
+        from {{ source('landing', 'daily_price') }} as landed
+        inner join said_before
+            on
+                landed.ticker = said_before.ticker
+                and landed.session_date = said_before.session_date
+        where landed.batch_id not in (select batch_id from changed)
+    ),
+
+    counting as (
+        {{ rows_that_count(
+            'daily_price',
+            ['ticker', 'session_date'],
+            prefer="landed.observation_frequency = 'daily'",
+            among='said'
+        ) }}
+    ),
+
+    kept as (
+        select
+            kept.*,
+            restarts.restart_on
+        from {{ this }} as kept
+        inner join restarts
+            on
+                kept.security_key = restarts.security_key
+                and kept.session_date
+                >= {{ add_days('restarts.restart_on', -longest_closure_days) }}
+    ),
+
+    prices as (
+        select
+            {% for column in raw_columns -%}
+                {{ 'counting.ticker as security_key' if column == 'security_key' else 'counting.' ~ column }},
+            {% endfor -%}
+            true as is_to_do
+        from counting
+        union all
+        select
+            {% for column in raw_columns -%}
+                kept.{{ column }},
+            {% endfor -%}
+            kept.session_date >= kept.restart_on as is_to_do
+        from kept
+        left join counting
+            on kept.security_key = counting.ticker and kept.session_date = counting.session_date
+        where counting.ticker is null
+    ),
+{% else %}
+    prices as (
+        select
+            *,
+            true as is_to_do
+        from {{ ref('stg_landing__daily_price') }}
+    ),
+{% endif %}
 
 splits as (
     select
@@ -116,3 +212,4 @@ left join sessions
     on
         securities.exchange_mic = sessions.exchange_mic
         and with_row_before.session_date = sessions.session_date
+where with_row_before.is_to_do

@@ -1,0 +1,17 @@
+{#
+    Whether this build goes on from what stands in the build database (see
+    orchestration.transform.going_on): then `reference.changed` lists the batches it has not seen.
+#}
+{% macro goes_on() -%}
+    {{ return(target.type == 'duckdb' and env_var('WAREHOUSE_GOES_ON', 'no') == 'yes') }}
+{%- endmacro %}
+
+{# How a big fact is kept: added to where the build goes on, else built whole. #}
+{% macro kept_as() -%}
+    {{ return('incremental' if target.type == 'duckdb' else 'table') }}
+{%- endmacro %}
+
+{# A day before every session: the restart of a security of which all may differ. #}
+{% macro beginning() -%}
+    date '1900-01-01'
+{%- endmacro %}

@@ -1,0 +1,317 @@
+"""A build that goes on from the one before gives what a build from nothing gives, to the last bit."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from orchestration import calendars
+from orchestration.build import build_models, forget_build
+from orchestration.contracts import CONTRACTS
+from orchestration.home import Home
+from orchestration.landing import Landing
+from orchestration.registry import load_registry
+from orchestration.release.content_hash import summarise
+from orchestration.release.tables import tables_in
+from orchestration.transform import going_on
+from tests.conftest import warehouse
+
+Row = dict[str, Any]
+
+SECURITIES = {s.security_key: s for s in load_registry().securities}
+TICKERS = ("BABA", "9988.HK", "PDD", "JD", "MSFT", "KWEB", "SPY", "^HSI", "3033.HK", "^IXIC")
+#: Sessions of which prices are made: two quarters and a bit.
+FIRST, LAST = date(2026, 3, 16), date(2026, 10, 30)
+
+
+def sessions_of(ticker: str) -> list[date]:
+    calendar = "XHKG" if SECURITIES[ticker].exchange_mic == "XHKG" else "XNYS"
+    days = (day.date() for day in calendars.sessions(load_registry(), calendar))
+    return [day for day in days if FIRST <= day <= LAST]
+
+
+class World:
+    """What upstreams say from step to step, landed past the guard: it may be anything."""
+
+    def __init__(self, home: Home, seed: int) -> None:
+        self.home = home
+        self.random = random.Random(seed)
+        self.landed: list[tuple[str, pa.Table, str]] = []
+        self.place = dict.fromkeys(TICKERS, 20)
+        self.sessions = {ticker: sessions_of(ticker) for ticker in TICKERS}
+
+    def land(self, dataset: str, rows: list[Row], source: str) -> None:
+        contract = CONTRACTS[dataset]
+        schema = contract.landed_schema
+        said = [row | {"source": source, "source_url": f"https://{source}"} for row in rows]
+        batch = pa.Table.from_pylist(
+            said,
+            schema=pa.schema([f for f in schema if f.name not in ("batch_id", "ingested_at")]),
+        )
+        batch_id = f"{self.random.getrandbits(128):032x}"
+        self.landed.append((dataset, batch, batch_id))
+        self._assert(dataset, batch, batch_id)
+
+    def say_again(self) -> None:
+        """The content of an earlier batch once more: A, B and then A again."""
+        if self.landed:
+            self._assert(*self.random.choice(self.landed))
+
+    def baseline_again(self) -> None:
+        landing = Landing(self.home.landing)
+        prices = [a for a in landing.log.in_effect() if a.source == "baseline"]
+        for a in self.random.sample(prices, 3):
+            landing.log.append(
+                a.dataset, a.batch_id, a.source, a.rows, a.newest_observation, new=False
+            )
+
+    def price(self, ticker: str, day: date, **others: Any) -> Row:
+        close = round(self.random.uniform(80, 120), 2)
+        index = SECURITIES[ticker].security_type == "index"
+        return {
+            "ticker": ticker,
+            "session_date": day,
+            "open": close,
+            "high": close,
+            "low": close,
+            "close": close,
+            "adj_close": None if index else round(close * 0.9, 4),
+            "volume": 1000.0,
+            "currency": SECURITIES[ticker].currency,
+            "observation_frequency": "daily",
+            "split_basis": None if index else LAST,
+        } | others
+
+    def some(self) -> str:
+        return self.random.choice(TICKERS)
+
+    def seen(self, ticker: str) -> list[date]:
+        return self.sessions[ticker][: self.place[ticker]]
+
+    def history(self) -> None:
+        for ticker in TICKERS[:-2]:
+            rows = [self.price(ticker, day) for day in self.seen(ticker)]
+            self.land("daily_price", rows, "yahoo")
+
+    def next_session(self, tickers: tuple[str, ...] = TICKERS[:-2]) -> None:
+        rows = []
+        for ticker in tickers:
+            day = self.sessions[ticker][self.place[ticker]]
+            self.place[ticker] += 1
+            rows.append(self.price(ticker, day, split_basis=self.random.choice([day, LAST])))
+        self.land("daily_price", rows, "yahoo")
+
+    def next_session_of_some(self) -> None:
+        self.next_session(tuple(self.random.sample(TICKERS, 3)))
+
+    def benchmark_comes_late(self) -> None:
+        late = self.random.choice(("SPY", "KWEB", "^HSI"))
+        self.next_session(tuple(t for t in TICKERS if t != late))
+
+    def many_sessions(self) -> None:
+        for _ in range(self.random.randint(5, 30)):
+            self.next_session()
+
+    def correction(self) -> None:
+        ticker = self.some()
+        days = self.random.sample(self.seen(ticker), self.random.randint(1, 3))
+        source = self.random.choice(["yahoo", "yahoo", "import", "baseline"])
+        self.land("daily_price", [self.price(ticker, day) for day in days], source)
+
+    def correction_of_the_newest(self) -> None:
+        rows = [self.price(ticker, self.seen(ticker)[-1]) for ticker in TICKERS[:-2]]
+        self.land("daily_price", rows, "yahoo")
+
+    def no_adjusted_close(self) -> None:
+        ticker = self.some()
+        days = self.seen(ticker)[-self.random.randint(1, 25) :]
+        rows = [self.price(ticker, day, adj_close=None) for day in days]
+        self.land("daily_price", rows, "yahoo")
+
+    def no_close(self) -> None:
+        ticker = self.random.choice([t for t in TICKERS if not t.startswith("^")])
+        days = self.random.sample(self.seen(ticker), 3)
+        basis = self.random.choice([LAST, days[0]])
+        rows = [self.price(ticker, day, close=None, split_basis=basis) for day in days]
+        self.land("daily_price", rows, "yahoo")
+
+    def another_collection(self) -> None:
+        ticker = self.some()
+        days = self.seen(ticker)[-self.random.randint(1, 40) :]
+        rows = [self.price(ticker, day, split_basis=days[-1]) for day in days]
+        self.land("daily_price", rows, "yahoo")
+
+    def month_ends(self) -> None:
+        ticker = self.some()
+        days = self.random.sample(self.sessions[ticker], 3)
+        rows = [
+            self.price(ticker, day, observation_frequency="month_end", open=None) for day in days
+        ]
+        self.land("daily_price", rows, self.random.choice(["yahoo", "baseline", "import"]))
+
+    def split(self) -> None:
+        ticker = self.random.choice(TICKERS[:5])
+        row = {
+            "ticker": ticker,
+            "ex_date": self.random.choice(self.sessions[ticker]),
+            "action": "split",
+            "value": float(self.random.choice([2, 3, 10])),
+            "unit": "ratio",
+        }
+        self.land("corporate_action", [row], "yahoo")
+
+    def dividend(self) -> None:
+        ticker = self.random.choice(TICKERS[:7])
+        row = {
+            "ticker": ticker,
+            "ex_date": self.random.choice(self.sessions[ticker]),
+            "action": "dividend",
+            "value": round(self.random.uniform(0.1, 2), 2),
+            "unit": self.random.choice(["USD per share", "HKD per share"]),
+        }
+        self.land("corporate_action", [row], "yahoo")
+
+    def exchange_rates(self) -> None:
+        start = FIRST + timedelta(days=self.random.randint(-400, 200))
+        rows = [
+            {
+                "base": "EUR",
+                "quote": quote,
+                "rate_date": start + timedelta(days=days),
+                "rate": round(self.random.uniform(low, high), 4),
+            }
+            for days in range(0, 100, 3)
+            for quote, low, high in (("USD", 1, 1.2), ("HKD", 8, 9), ("CNY", 7, 8))
+        ]
+        self.land("fx_rate", rows, "ecb")
+
+    def share_count(self) -> None:
+        self._changed("kpi", ("ordinary_shares_outstanding",), "kpi")
+
+    def result(self) -> None:
+        self._changed("company_result", ("revenue",), "metric")
+
+    def publication_day(self) -> None:
+        row = self._any("document", lambda row: row["reported_on"] is not None)
+        day = row["reported_on"] + timedelta(days=self.random.randint(-9, 9))
+        self.land("document", [row | {"reported_on": day}], "document")
+
+    def _changed(self, dataset: str, names: tuple[str, ...], column: str) -> None:
+        row = self._any(dataset, lambda row: row[column] in names)
+        value = row["value"] * type(row["value"])(2)
+        self.land(dataset, [row | {"value": value}], "document")
+
+    def _any(self, dataset: str, which: Callable[[Row], bool]) -> Row:
+        rows = [row for row in Landing(self.home.landing).newest(dataset).to_pylist() if which(row)]
+        rows.sort(key=lambda row: [str(row[name]) for name in CONTRACTS[dataset].key])
+        return self.random.choice(rows)
+
+    def _assert(self, dataset: str, batch: pa.Table, batch_id: str) -> None:
+        Landing(self.home.landing).assert_batch(CONTRACTS[dataset], batch, batch_id)
+
+
+STEPS: tuple[Callable[[World], None], ...] = (
+    World.next_session,
+    World.next_session_of_some,
+    World.benchmark_comes_late,
+    World.many_sessions,
+    World.correction,
+    World.correction_of_the_newest,
+    World.no_adjusted_close,
+    World.no_close,
+    World.another_collection,
+    World.month_ends,
+    World.split,
+    World.dividend,
+    World.exchange_rates,
+    World.share_count,
+    World.result,
+    World.publication_day,
+    World.say_again,
+    World.baseline_again,
+)
+
+
+@pytest.fixture
+def twins(published: Home, tmp_path: Path) -> Iterator[tuple[Home, Home]]:
+    """Two warehouses over one landing area: one goes on, the other always starts from nothing."""
+    one, other = Home(tmp_path / "one"), Home(tmp_path / "other")
+    shutil.copytree(published.landing, one.landing)
+    for home in (one, other):
+        shutil.copytree(published.reference, home.reference)
+    other.landing.symlink_to(one.landing)
+    yield one, other
+
+
+def content(home: Home) -> dict[str, str]:
+    with duckdb.connect(str(home.build_database), read_only=True) as connection:
+        tables = tables_in(connection, ("core", "marts"))
+        return {str(table): summarise(connection, table).content_hash for table in tables}
+
+
+def built(home: Home) -> dict[str, str]:
+    with warehouse(home):
+        build_models(home)
+    return content(home)
+
+
+def went_on(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Hears, of every build, whether it goes on."""
+    heard: list[bool] = []
+    plan = going_on.plan
+
+    def listening(*arguments: Any) -> going_on.Plan:
+        found = plan(*arguments)
+        heard.append(found.goes_on)
+        return found
+
+    monkeypatch.setattr(going_on, "plan", listening)
+    return heard
+
+
+def hold_against_a_build_from_nothing(
+    one: Home, other: Home, seed: int, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(one, seed)
+    world.history()
+    built(one)
+    # Every kind of step comes before one comes twice.
+    order = list(STEPS)
+    world.random.shuffle(order)
+    heard = went_on(monkeypatch)
+    for step in range(steps):
+        kinds = [order.pop() for _ in range(min(len(order), 3))] or [world.random.choice(STEPS)]
+        for kind in kinds:
+            kind(world)
+        gone_on = built(one)
+        assert heard == [True]
+        forget_build(other)
+        from_nothing = built(other)
+        assert heard == [True, False]
+        heard.clear()
+        names = [kind.__name__ for kind in kinds]
+        differ = [name for name in from_nothing if from_nothing[name] != gone_on.get(name)]
+        assert (differ, gone_on.keys()) == ([], from_nothing.keys()), (seed, step, names)
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_any_sequence_of_builds_equals_a_build_from_nothing(
+    twins: tuple[Home, Home], seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold_against_a_build_from_nothing(*twins, seed, 6, monkeypatch)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(2, 22))
+def test_any_sequence_of_builds_equals_a_build_from_nothing_at_length(
+    twins: tuple[Home, Home], seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold_against_a_build_from_nothing(*twins, seed, 12, monkeypatch)
