@@ -72,11 +72,11 @@ def build_models(
     """
     with write_lock(home, settings().lock_timeout_seconds):
         _note(home).unlink(missing_ok=True)
-        landing = Landing(home.landing)
+        landing = Landing.of(home)
         if lost := landing.lost():
             raise BatchesLost(
                 "landing has lost batches; restore them from a backup, or land their source again: "
-                + ", ".join(str(path.relative_to(landing.folder)) for path in lost)
+                + ", ".join(lost)
             )
         fingerprint = inputs_fingerprint(landing.log)
         write_load_log(home)
@@ -110,7 +110,7 @@ def publish_build(home: Home) -> tuple[Release, bool]:
         current = current_release(home)
         if current is not None and is_current(home, fingerprint):
             return current, False
-        landing = Landing(home.landing)
+        landing = Landing.of(home)
         release = publish(
             home,
             inputs_fingerprint=fingerprint,
@@ -133,7 +133,7 @@ def up_to_date(home: Home) -> bool:
 
     Cheap: reads the load log and hashes the code.
     """
-    return is_current(home, inputs_fingerprint(Landing(home.landing).log))
+    return is_current(home, inputs_fingerprint(Landing.of(home).log))
 
 
 def _guard_checks(home: Home) -> list[CheckRow]:

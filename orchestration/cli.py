@@ -576,10 +576,11 @@ def main() -> None:
     """Run the command; a mistake of the user's is one message, not a traceback."""
     from pydantic import ValidationError
 
+    from orchestration.landing.storage import StorageFailed
     from orchestration.locking import WarehouseBusy
     from orchestration.registry import RegistryError
 
-    mistakes = (UserError, WarehouseBusy, RegistryError, ValidationError)
+    mistakes = (UserError, WarehouseBusy, RegistryError, StorageFailed, ValidationError)
     try:
         app()
     except (*mistakes, LookupError, FileNotFoundError, ValueError) as mistake:
