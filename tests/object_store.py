@@ -44,7 +44,7 @@ class ObjectStore:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def keys(self, prefix: str = "") -> list[str]:
+    def objects(self, prefix: str = "") -> list[str]:
         """What lies in the bucket, asked by another client than ours."""
         pages = self.client().get_paginator("list_objects_v2")
         return [
