@@ -28,7 +28,8 @@ class Request:
 class ObjectStore:
     """A running server. ``fault`` may name the status that a request is answered with instead.
 
-    ``"cut"`` answers a GET with half of what there is; ``"lost"`` does what was asked and says 500.
+    ``"cut"`` answers a GET with half of what there is; ``"lost"`` does what was asked and says 500;
+    ``"unconditional"`` does it whatever the condition.
     """
 
     url: str
@@ -84,6 +85,8 @@ class ObjectStore:
                 b"".join(real(environ, lambda *_: None))
                 start("500 Made", [("Content-Type", "application/xml")])
                 return [b"<Error><Code>InternalError</Code><Message>made</Message></Error>"]
+            if fault == "unconditional":
+                environ.pop("HTTP_IF_NONE_MATCH", None)
             if fault == "cut":
                 body = b"".join(real(environ, start))
                 return [body[: len(body) // 2]]

@@ -19,6 +19,8 @@ from orchestration.files import sync_folder, write_atomically
 
 #: Requests to a bucket that are under way at once.
 _PARALLEL = 16
+#: Buckets that were seen to refuse a conditional put, by this process.
+_HONEST: set[str] = set()
 
 
 class StorageFailed(RuntimeError):
@@ -221,6 +223,18 @@ class ObjectStorage:
 
     def create(self, key: str, content: bytes) -> bool:
         """Put the object on condition that there is none; a conflict in flight counts as taken."""
+        created = self._create(key, content)
+        if created and self.bucket not in _HONEST:
+            # A service that does not know the condition would let writers overwrite each other.
+            if self._create(key, content):
+                raise StorageFailed(
+                    f"{self.address(key)}: was written twice though the second time it had to be "
+                    "refused: the service does not honour If-None-Match, which landing relies on"
+                )
+            _HONEST.add(self.bucket)
+        return created
+
+    def _create(self, key: str, content: bytes) -> bool:
         try:
             with self._told(key, "written"):
                 _s3().pipe_file(self._path(key), content, mode="create")

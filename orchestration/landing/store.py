@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +28,8 @@ from orchestration.landing.storage import Entry, LocalStorage, storage_at
 
 #: A Parquet file without rows in every folder that a build reads.
 SCHEMA_FILE = "schema.parquet"
+T = TypeVar("T")
+
 #: How often a reader looks again for batches that are packed while it reads.
 _READS = 3
 
@@ -185,21 +187,25 @@ class Landing:
         """
         for contract in CONTRACTS.values():
             batches = [a.batch_id for a in in_effect if a.dataset == contract.dataset]
-            parts = self._parts(contract.dataset, batches, forget_others=True)
             target = folder / contract.dataset
             target.mkdir(parents=True, exist_ok=True)
             _write_schema(contract, target / SCHEMA_FILE)
-            wanted = {target / part.path.name: part for part in parts}
-            for path in target.iterdir():
-                if path not in wanted and path.name != SCHEMA_FILE:
-                    path.unlink()
-            for path, part in wanted.items():
-                if part.is_all:
-                    _link(part.path, path)
-                else:
-                    rows = as_parquet(_rows([part]))
-                    path.unlink(missing_ok=True)
-                    write_atomically(path, partial(_write_bytes, rows))
+            bring = partial(self._gather, contract.dataset, batches, target)
+            self._though_packed_meanwhile(contract.dataset, bring)
+
+    def _gather(self, dataset: str, batches: Sequence[str], target: Path) -> None:
+        parts = self._parts(dataset, batches, forget_others=True)
+        wanted = {target / part.path.name: part for part in parts}
+        for path in target.iterdir():
+            if path not in wanted and path.name != SCHEMA_FILE:
+                path.unlink()
+        for path, part in wanted.items():
+            if part.is_all:
+                _link(part.path, path)
+            else:
+                rows = as_parquet(_rows([part]))
+                path.unlink(missing_ok=True)
+                write_atomically(path, partial(_write_bytes, rows))
 
     def keep_report(self, dataset: str, batch_id: str, content: Any) -> None:
         """Keep what was said of a batch beside it, over what was said before."""
@@ -275,17 +281,20 @@ class Landing:
         batches: Sequence[str],
         read: Callable[[Sequence[_Part]], pa.Table],
     ) -> pa.Table:
-        """Read batches; those that are being packed meanwhile are found where they then lie."""
+        return self._though_packed_meanwhile(dataset, lambda: read(self._parts(dataset, batches)))
+
+    def _though_packed_meanwhile(self, dataset: str, action: Callable[[], T]) -> T:
+        """Do it again when a file went because its batch was packed: it is found there then."""
         import duckdb
 
         for _ in range(_READS):
             before = packed(self.storage, dataset).last
             try:
-                return read(self._parts(dataset, batches))
+                return action()
             except (FileNotFoundError, duckdb.IOException):
                 if packed(self.storage, dataset).last == before:
                     raise
-        return read(self._parts(dataset, batches))
+        return action()
 
     def _write(self, contract: Contract, batch: pa.Table, batch_id: str) -> None:
         rows = batch.num_rows

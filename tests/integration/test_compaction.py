@@ -235,7 +235,7 @@ def test_packing_makes_no_release_and_the_one_built_from_it_is_the_same(
         fingerprint = inputs_fingerprint(loader.landing.log)
         done = CliRunner().invoke(app, ["compact", "--dataset", DATASET])
         assert done.exit_code == 0, done.output
-        assert "20" in done.output
+        assert " 21 " in done.output
         assert len(loader.landing.data_files(DATASET)) == 1
         assert loader.landing.log.assertions() == log
         assert loader.reports() == reports

@@ -15,7 +15,7 @@ import pytest
 from orchestration.build import BatchesLost, build_models, up_to_date
 from orchestration.contracts import contract_for
 from orchestration.home import Home
-from orchestration.landing import Landing, LoadLog, StorageFailed
+from orchestration.landing import Landing, LoadLog, StorageFailed, storage
 from orchestration.landing.storage import ObjectStorage, storage_at
 from orchestration.loading import BatchRejected, Loader
 from orchestration.release import current_release
@@ -230,6 +230,20 @@ def test_a_lost_answer_to_a_log_line_costs_a_line_and_nothing_else(
     assert [a.sequence for a in loader.landing.log.assertions()] == [1, 2]
     assert len({a.batch_id for a in loader.landing.log.assertions()}) == 1
     assert loader.landing.newest("macro_observation").num_rows == 1
+
+
+def test_a_service_that_ignores_the_condition_is_found_out(
+    in_bucket: Home, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "_HONEST", set())
+    with (
+        store.failing(lambda request: "unconditional"),
+        pytest.raises(StorageFailed, match=r"load_log/0000000001\.json: .* honour If-None"),
+    ):
+        Loader(in_bucket).load(MACRO, observation(4.0))
+    Loader(in_bucket).load(MACRO, observation(4.0))
+    assert BUCKET in storage._HONEST
+    assert Landing.of(in_bucket).newest("macro_observation").num_rows == 1
 
 
 def test_an_answer_that_breaks_off_is_never_taken_for_whole(
