@@ -94,7 +94,7 @@ notebooks: setup ## JupyterLab on loopback with the notebooks, on the current re
 	  $(if $(filter 0,$(shell id -u)),--allow-root)
 
 lock: ## pin every dependency with hashes, without index addresses
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra notebooks --universal --python-version 3.11 --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra notebooks --extra s3 --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements.lock
 	$(BIN)/uv pip compile bi/requirements.in --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file bi/requirements.lock

@@ -74,18 +74,19 @@ def build_models(
         WarehouseBusy: when another run does not finish in time.
     """
     with write_lock(home, settings().lock_timeout_seconds):
-        landing = Landing(home.landing)
+        landing = Landing.of(home)
         if lost := landing.lost():
             raise BatchesLost(
                 "landing has lost batches; restore them from a backup, or land their source again: "
-                + ", ".join(str(path.relative_to(landing.folder)) for path in lost)
+                + ", ".join(lost)
             )
-        fingerprint, code = inputs_fingerprint(landing.log), code_fingerprint()
+        # Read once: what lands from here on waits for the next build.
         in_effect = landing.log.in_effect()
+        fingerprint, code = inputs_fingerprint(in_effect), code_fingerprint()
         start = going_on.plan(home, _note(home), code, in_effect)
         # Whatever ends this build early, the next one finds no note and starts from nothing.
         forget_build(home)
-        write_load_log(home)
+        write_load_log(home, landing, in_effect)
         going_on.write_changed(home, start.changed)
         outcomes = dbt.build(home, select, goes_on=start.goes_on, on_line=on_line)
         nodes = [_with_failing_rows(home, node) for node in outcomes]
@@ -124,7 +125,7 @@ def publish_build(home: Home) -> tuple[Release, bool]:
         current = current_release(home)
         if current is not None and is_current(home, fingerprint):
             return current, False
-        landing = Landing(home.landing)
+        landing = Landing.of(home)
         release = publish(
             home,
             inputs_fingerprint=fingerprint,
@@ -147,7 +148,7 @@ def up_to_date(home: Home) -> bool:
 
     Cheap: reads the load log and hashes the code.
     """
-    return is_current(home, inputs_fingerprint(Landing(home.landing).log))
+    return is_current(home, inputs_fingerprint(Landing.of(home).log.in_effect()))
 
 
 def _guard_checks(home: Home) -> list[CheckRow]:

@@ -156,6 +156,44 @@ def rollback(
 
 
 @app.command()
+def compact(
+    dataset: Annotated[
+        list[str] | None, typer.Option(help="A landing dataset, several times; default: all.")
+    ] = None,
+    at_least: Annotated[
+        int, typer.Option(min=2, help="Leave a dataset with fewer small files as it is.")
+    ] = 16,
+) -> None:
+    """Pack landing's many small batches into few files; nothing that counts changes."""
+    from rich.table import Table
+
+    from orchestration.contracts import CONTRACTS, contract_for
+    from orchestration.landing import Landing
+    from orchestration.landing.compaction import CompactionFailed
+    from orchestration.landing.compaction import compact as pack
+    from orchestration.locking import write_lock
+    from orchestration.settings import settings, warehouse_home
+
+    datasets = [contract_for(name).dataset for name in dataset or CONTRACTS]
+    home = warehouse_home()
+    home.root.mkdir(parents=True, exist_ok=True)
+    table = Table("dataset", "batches packed", "files before", "files after")
+    try:
+        with write_lock(home, settings().lock_timeout_seconds):
+            for name in datasets:
+                done = pack(Landing.of(home), name, at_least=at_least)
+                table.add_row(
+                    name, str(done.batches), str(done.files_before), str(done.files_after)
+                )
+    except CompactionFailed as error:
+        err.print(f"[red]failed:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+    finally:
+        if table.row_count:
+            out.print(table)
+
+
+@app.command()
 def query(
     sql: Annotated[str, typer.Argument(help="A statement; the release is opened read-only.")],
     format: Annotated[Format, typer.Option(help="How to write the answer.")] = Format.table,
@@ -576,10 +614,11 @@ def main() -> None:
     """Run the command; a mistake of the user's is one message, not a traceback."""
     from pydantic import ValidationError
 
+    from orchestration.landing.storage import StorageFailed
     from orchestration.locking import WarehouseBusy
     from orchestration.registry import RegistryError
 
-    mistakes = (UserError, WarehouseBusy, RegistryError, ValidationError)
+    mistakes = (UserError, WarehouseBusy, RegistryError, StorageFailed, ValidationError)
     try:
         app()
     except (*mistakes, LookupError, FileNotFoundError, ValueError) as mistake:

@@ -39,10 +39,14 @@ def write_atomically(
 
 def write_json(target: Path, content: Any, *, replace: bool = True) -> bool:
     """Write ``content`` as JSON, atomically; see :func:`write_atomically`."""
-    text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
     return write_atomically(
-        target, lambda path: path.write_text(text, encoding="utf-8"), replace=replace
+        target, lambda path: path.write_bytes(as_json(content)), replace=replace
     )
+
+
+def as_json(content: Any) -> bytes:
+    """Return ``content`` as the text of a JSON file."""
+    return (json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n").encode()
 
 
 def sync_folder(folder: Path) -> None:

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from orchestration.landing.load_log import LoadLog
+from orchestration.landing.load_log import Assertion
 
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGE = PROJECT / "orchestration"
@@ -32,9 +32,9 @@ PACKAGES = (
 )
 
 
-def inputs_fingerprint(log: LoadLog) -> str:
+def inputs_fingerprint(in_effect: Iterable[Assertion]) -> str:
     """Return the hash of code, registry, baseline, packages and the batches that count."""
-    batches = "\n".join(f"{a.dataset} {a.source} {a.batch_id}" for a in log.in_effect())
+    batches = "\n".join(f"{a.dataset} {a.source} {a.batch_id}" for a in in_effect)
     return _hash([_code(), batches.encode()])
 
 

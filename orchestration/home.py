@@ -14,11 +14,28 @@ class Home:
     """The folders of one warehouse. The layout is part of the contract with its users."""
 
     root: Path
+    #: A folder or an address in object storage that holds landing, when that is not here.
+    landing_elsewhere: str | None = None
 
     @property
     def landing(self) -> Path:
-        """Immutable Parquet batches, one folder a dataset, and the load log."""
+        """Immutable Parquet batches, one folder a dataset, and the load log; see the next."""
         return self.root / "landing"
+
+    @property
+    def landing_place(self) -> str:
+        """Where landing is: :attr:`landing`, or the place that was chosen instead."""
+        return self.landing_elsewhere or str(self.landing)
+
+    @property
+    def landing_cache(self) -> Path:
+        """Copies of what landing holds in object storage; may be removed at any time."""
+        return self.root / "cache" / "landing"
+
+    @property
+    def gathered(self) -> Path:
+        """The batches that count, as the newest build reads them, one folder a dataset."""
+        return self.build / "landing"
 
     @property
     def quarantine(self) -> Path:

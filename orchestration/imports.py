@@ -14,7 +14,6 @@ from orchestration.documents.reading import DocumentRefused, Reading
 from orchestration.documents.rows import typed
 from orchestration.extract import facts_file, price_file
 from orchestration.extract.facts_file import FactsFileError
-from orchestration.landing.files import KeptFiles
 from orchestration.loading import Loaded, Loader
 from orchestration.registry.entries import Security, Segment
 from orchestration.results import land_in_order, land_reading, quarantine_document
@@ -86,7 +85,7 @@ def import_document(
         ) from refusal
     landed = {row["document_id"]: row for row in loader.landing.newest("document").to_pylist()}
     document = _document_row(reading, landed.get(reading.document_id), source_url, reported_on)
-    document["sha256"] = KeptFiles(loader.landing.folder / "files").keep(content, path.suffix)
+    document["sha256"] = loader.landing.files.keep(content, path.suffix)
     loaded = [loader.load(DOCUMENT, typed(DOCUMENT, [document]))]
     loaded += land_reading(
         loader, reading, document["document_id"], "document", document["source_url"]

@@ -6,18 +6,14 @@ line. What a batch must fulfil is in its contract; how it is stored is landing's
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from orchestration.contracts import Contract
-from orchestration.files import write_json
 from orchestration.fingerprint import guard_fingerprint
 from orchestration.home import Home
 from orchestration.landing import Assertion, Landing
@@ -59,8 +55,7 @@ class Loader:
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
 
     def __post_init__(self) -> None:
-        self.landing = Landing(self.home.landing)
-        self.landing.prepare()
+        self.landing = Landing.of(self.home)
         self.quarantine = Quarantine(self.home.quarantine)
         self._guard = Guard(self.registry, self.landing.read, self.today)
 
@@ -97,31 +92,20 @@ class Loader:
 
     def reports(self) -> dict[str, GuardReport]:
         """Return the reports of the batches in effect by batch, in the order of the load log."""
-        kept = {
-            a.batch_id: self._read_report(a.dataset, a.batch_id)
-            for a in self.landing.log.in_effect()
+        return {
+            batch_id: GuardReport.from_json(kept["report"])
+            for batch_id, kept in self.landing.reports().items()
         }
-        return {batch_id: found[1] for batch_id, found in kept.items() if found}
 
     def _earlier_report(self, contract: Contract, batch_id: str) -> GuardReport | None:
-        kept = self._read_report(contract.dataset, batch_id)
-        if kept is None or kept[0] != guard_fingerprint():
+        kept = self.landing.report(contract.dataset, batch_id)
+        if kept is None or kept["rules"] != guard_fingerprint():
             return None
-        return kept[1]
+        return GuardReport.from_json(kept["report"])
 
     def _keep_report(self, contract: Contract, batch_id: str, report: GuardReport) -> None:
         content = {"rules": guard_fingerprint(), "report": report.to_json()}
-        write_json(self._report_path(contract.dataset, batch_id), content)
-
-    def _read_report(self, dataset: str, batch_id: str) -> tuple[str, GuardReport] | None:
-        path = self._report_path(dataset, batch_id)
-        if not path.exists():
-            return None
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return content["rules"], GuardReport.from_json(content["report"])
-
-    def _report_path(self, dataset: str, batch_id: str) -> Path:
-        return self.landing.path(dataset, batch_id).with_suffix(".report.json")
+        self.landing.keep_report(contract.dataset, batch_id, content)
 
 
 def newest_by_dataset(assertions: Iterable[Assertion]) -> dict[str, date]:

@@ -27,7 +27,6 @@ from orchestration.extract.edgar import Filing
 from orchestration.extract.transport import Transport, UpstreamError
 from orchestration.filings import FolderCache, document_batch, fact_batches, publication
 from orchestration.fingerprint import reader_fingerprint
-from orchestration.landing.files import KeptFiles
 from orchestration.live import Update, policy
 from orchestration.loading import Loader
 from orchestration.locking import write_lock
@@ -124,7 +123,7 @@ def _land_filings(
     filings: Sequence[Filing],
     update: Update,
 ) -> None:
-    files = KeptFiles(loader.landing.folder / "files")
+    files = loader.landing.files
     publications = []
     for filing in filings:
         try:
@@ -244,7 +243,7 @@ def _read_tagged(
     tagged = edgar.fetch_tagged(transport, filing, settings.sec_url)
     if tagged is None:
         raise NothingTagged(f"{document_id}: {filing.primary_document} has no XBRL in it")
-    KeptFiles(loader.landing.folder / "files").keep(tagged.content, Path(tagged.name).suffix)
+    loader.landing.files.keep(tagged.content, Path(tagged.name).suffix)
     reading = read_xbrl(tagged.content, tagged.name, company_key, loader.registry)
     if (reading.kind, reading.period_end) != (document["kind"], document["period_end"]):
         raise DocumentRefused(
@@ -259,9 +258,9 @@ def _read_tagged(
 def _read_release(loader: Loader, document: Mapping[str, Any]) -> Reading:
     """Return what the exhibit says that was kept of a results release."""
     name = document["source_url"].rpartition("/")[2]
-    kept = KeptFiles(loader.landing.folder / "files").path(document["sha256"], Path(name).suffix)
+    kept = loader.landing.files.read(document["sha256"], Path(name).suffix)
     try:
-        reading = read_release(kept.read_bytes(), name, document["company_key"], loader.registry)
+        reading = read_release(kept, name, document["company_key"], loader.registry)
     except LookupError as unknown:
         raise NothingPrinted(f"{document['document_id']}: {unknown}") from unknown
     if reading.period_end != document["period_end"]:

@@ -21,6 +21,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WAREHOUSE_", frozen=True, populate_by_name=True)
 
     home: Path = Field(Path("data"), description="Folder that holds landing, builds and releases.")
+    landing: str | None = Field(
+        None,
+        description="Folder or `s3://bucket/prefix` of landing, if not `landing` in the home.",
+    )
     lock_timeout_seconds: float = Field(
         600, gt=0, description="How long a run waits for another one to finish."
     )
@@ -72,4 +76,8 @@ def settings() -> Settings:
 
 def warehouse_home() -> Home:
     """Return the warehouse of this process."""
-    return Home(settings().home.resolve())
+    chosen = settings()
+    elsewhere = chosen.landing or None
+    if elsewhere and "://" not in elsewhere:
+        elsewhere = str(Path(elsewhere).resolve())
+    return Home(chosen.home.resolve(), elsewhere)

@@ -17,10 +17,10 @@ from orchestration.transform.built import PREVIEW_ROWS
 
 
 def batch_metadata(loader: Loader, contract: Contract, loaded: Loaded) -> Mapping[str, Any]:
-    """Rows, newest observation and its age, a preview, and where the batch lies under the home."""
+    """Rows, newest observation and its age, a preview, and where the batch lies."""
     assertion = loaded.assertion
-    path = loader.landing.path(contract.dataset, assertion.batch_id)
-    newest = pq.read_table(path, columns=[c.name for c in contract.columns]).sort_by(
+    landed = loader.landing.batch(contract.dataset, assertion.batch_id)
+    newest = landed.select([c.name for c in contract.columns]).sort_by(
         [(contract.observed_on, "descending")]
     )
     return {
@@ -28,10 +28,15 @@ def batch_metadata(loader: Loader, contract: Contract, loaded: Loaded) -> Mappin
         "newest_observation": str(assertion.newest_observation),
         "age_days": (loader.today - assertion.newest_observation).days,
         "status": assertion.status.replace("_", " "),
-        "path": str(path.relative_to(loader.home.root)),
+        "path": _below(loader.home, loader.landing.address(contract.dataset, assertion.batch_id)),
         "flagged": len(loaded.report.warnings),
         "preview": _first_rows(newest),
     }
+
+
+def _below(home: Home, address: str) -> str:
+    """Return a path in the warehouse's folder without that folder, any other place in full."""
+    return address.removeprefix(f"{home.root}/")
 
 
 def reference_metadata(home: Home, name: str) -> dict[str, Any]:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
-from orchestration.files import write_atomically
+from orchestration.landing.storage import Storage
 
 
 class KeptFiles:
-    """The files under ``landing/files``; keeping one twice costs nothing."""
+    """The files under ``files/`` of landing; keeping one twice costs nothing."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
 
     def keep(self, content: bytes, suffix: str) -> str:
         """Keep a file; returns its SHA-256 in hex."""
         sha256 = hashlib.sha256(content).hexdigest()
-        target = self.path(sha256, suffix)
-        if not target.exists():
-            write_atomically(target, lambda path: path.write_bytes(content))
+        key = _key(sha256, suffix)
+        if not self._storage.exists(key):
+            self._storage.write(key, content)
         return sha256
 
-    def path(self, sha256: str, suffix: str) -> Path:
-        """Return where a file lies."""
-        return self.folder / sha256[:2] / f"{sha256}{suffix}"
+    def read(self, sha256: str, suffix: str) -> bytes:
+        """Return a kept file; raises ``FileNotFoundError`` when it is not there."""
+        return self._storage.read(_key(sha256, suffix))
+
+
+def _key(sha256: str, suffix: str) -> str:
+    return f"files/{sha256[:2]}/{sha256}{suffix}"

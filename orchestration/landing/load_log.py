@@ -1,7 +1,8 @@
 """The load log: in which order batches were asserted.
 
 One small file per assertion, numbered; a number is taken by creating its file, so two writers can
-never share one and a crash can never leave half a line. Append-only: no file is ever changed.
+never share one and a crash can never leave half a line. Append-only: no file is ever changed. Where
+the answer to a creation is lost, the line may stand twice, which reads the same as once.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from orchestration.contracts import SOURCE_RANK
-from orchestration.files import write_json
+from orchestration.files import as_json
+from orchestration.landing.storage import Entry, Storage
+
+FOLDER = "load_log"
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,8 @@ class Assertion:
 class LoadLog:
     """The log of one landing area."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
 
     def append(
         self,
@@ -63,12 +67,12 @@ class LoadLog:
                 datetime.now(UTC),
                 "landed" if new else "asserted_again",
             )
-            if write_json(self._file(sequence), asdict(assertion), replace=False):
+            if self._storage.create(f"{FOLDER}/{sequence:010d}.json", as_json(asdict(assertion))):
                 return assertion
 
     def assertions(self) -> list[Assertion]:
         """Return every assertion, oldest first."""
-        return [_parse(path) for path in sorted(self.folder.glob("*.json"))]
+        return [_parse(path) for path in self._storage.files(self._lines()).values()]
 
     def in_effect(self) -> list[Assertion]:
         """Return the newest assertion of each batch, the one that counts last standing last.
@@ -78,11 +82,12 @@ class LoadLog:
         newest = {(a.dataset, a.batch_id): a for a in self.assertions()}
         return sorted(newest.values(), key=lambda a: (a.dataset, SOURCE_RANK[a.source], a.sequence))
 
-    def _file(self, sequence: int) -> Path:
-        return self.folder / f"{sequence:010d}.json"
+    def _lines(self) -> dict[str, Entry]:
+        found = self._storage.entries(FOLDER)
+        return {key: entry for key, entry in found.items() if key.endswith(".json")}
 
     def _last_sequence(self) -> int:
-        return max((int(path.stem) for path in self.folder.glob("*.json")), default=0)
+        return max((int(PurePosixPath(key).stem) for key in self._lines()), default=0)
 
 
 def _parse(path: Path) -> Assertion:

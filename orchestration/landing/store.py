@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-from collections.abc import Sequence
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
-from typing import cast
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,30 +19,69 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from orchestration.contracts import CONTRACTS, Contract
-from orchestration.files import write_atomically
+from orchestration.files import as_json, write_atomically
+from orchestration.home import Home
+from orchestration.landing.files import KeptFiles
 from orchestration.landing.load_log import Assertion, LoadLog
+from orchestration.landing.packs import folder_of, packed
+from orchestration.landing.storage import Entry, LocalStorage, storage_at
 
-#: A Parquet file without rows in every dataset's folder, so that a dataset without any batch
-#: reads as an empty, typed table.
+#: A Parquet file without rows in every folder that a build reads.
 SCHEMA_FILE = "schema.parquet"
 #: Rows that are compared or hashed at once, so that memory does not grow with the batch.
 _PIECE = 1 << 18
+T = TypeVar("T")
+
+#: How often a reader looks again for batches that are packed while it reads.
+_READS = 3
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where batches of a dataset lie.
+
+    ``wanted`` says by key which of the batches a file has, ``whole`` how many a packed file has in
+    all, ``found`` what lies there.
+    """
+
+    wanted: Mapping[str, Sequence[str]]
+    whole: Mapping[str, int]
+    found: Mapping[str, Entry]
+
+    def lost(self) -> list[str]:
+        """Return the files that are not there."""
+        return [key for key in self.wanted if key not in self.found]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A local file with batches that are wanted; ``is_all`` when there are no others in it."""
+
+    path: Path
+    batches: Sequence[str]
+    is_all: bool
 
 
 class Landing:
     """The landing area of one warehouse."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.log = LoadLog(folder / "load_log")
+    def __init__(self, place: Path | str, cache: Path | None = None) -> None:
+        """``place`` is a folder or, with a ``cache`` for local copies, ``s3://bucket/prefix``."""
+        self.storage = storage_at(place, cache)
+        self.log = LoadLog(self.storage)
+        self.files = KeptFiles(self.storage)
 
-    def prepare(self) -> None:
-        """Make every dataset readable, whether or not a batch of it ever landed."""
-        for contract in CONTRACTS.values():
-            target = self.folder / contract.dataset / SCHEMA_FILE
-            if not target.exists() or pq.read_schema(target) != contract.landed_schema:
-                empty = contract.landed_schema.empty_table()
-                write_atomically(target, partial(pq.write_table, empty))
+    @classmethod
+    def of(cls, home: Home) -> Landing:
+        """Return the landing area of a warehouse, wherever its settings say it is."""
+        return cls(home.landing_place, home.landing_cache)
+
+    @property
+    def folder(self) -> Path:
+        """The folder that it is; raises ``ValueError`` for one in object storage."""
+        if not isinstance(self.storage, LocalStorage):
+            raise ValueError(f"{self.storage.address('')} is no folder")
+        return self.storage.root
 
     def assert_batch(self, contract: Contract, batch: pa.Table, batch_id: str) -> Assertion:
         """Land a batch that has passed its guard, and log the assertion.
@@ -47,7 +90,7 @@ class Landing:
         Content that lies there already is not written again; the log gets its line all the same.
         A crash between the two leaves a file that no line points to, which nobody reads.
         """
-        new = not self.path(contract.dataset, batch_id).exists()
+        new = not self._has(contract.dataset, batch_id)
         if new:
             self._write(contract, batch, batch_id)
         return self.log.append(
@@ -60,22 +103,50 @@ class Landing:
         )
 
     def path(self, dataset: str, batch_id: str) -> Path:
-        """Return where a batch lies."""
-        return self.folder / dataset / f"{batch_id}.parquet"
+        """Return the file that has the rows of a batch, alone or among those of others.
 
-    def lost(self) -> list[Path]:
+        Where there is none yet, where it would lie. Of object storage, a copy of what lies there.
+
+        Raises:
+            FileNotFoundError: when object storage does not have it.
+        """
+        if isinstance(self.storage, LocalStorage):
+            return self.storage.root / self._key(dataset, batch_id)
+        (part,) = self._parts(dataset, [batch_id])
+        return part.path
+
+    def address(self, dataset: str, batch_id: str) -> str:
+        """Return where a batch lies, for a reader."""
+        return self.storage.address(self._key(dataset, batch_id))
+
+    def lost(self) -> list[str]:
         """Return the files of logged batches that are not there: nothing of ours deletes one."""
-        paths = (self.path(a.dataset, a.batch_id) for a in self.log.in_effect())
-        return [path for path in paths if not path.exists()]
+        in_effect = self.log.in_effect()
+        lost: dict[str, None] = {}
+        for dataset in dict.fromkeys(a.dataset for a in in_effect):
+            batches = [a.batch_id for a in in_effect if a.dataset == dataset]
+            lost |= dict.fromkeys(self._places(dataset, batches).lost())
+        return list(lost)
+
+    def batch(self, dataset: str, batch_id: str) -> pa.Table:
+        """Return the rows of one batch; raises ``FileNotFoundError`` when it is not there."""
+        return self._read(dataset, [batch_id], _rows)
 
     def read(self, dataset: str) -> pa.Table:
         """Return every landed row of a dataset, all batches, in no order."""
-        paths = [
-            self.path(dataset, a.batch_id) for a in self.log.in_effect() if a.dataset == dataset
-        ]
-        if not paths:
+        batches = [a.batch_id for a in self.log.in_effect() if a.dataset == dataset]
+        if not batches:
             return CONTRACTS[dataset].landed_schema.empty_table()
-        return pa.concat_tables(pq.read_table(path) for path in paths)
+        return self._read(dataset, batches, _rows)
+
+    def data_files(self, dataset: str) -> list[str]:
+        """Return the files with a dataset's rows: single batches and packed files, by key."""
+        singles = [
+            key
+            for key in self.storage.entries(dataset)
+            if key.endswith(".parquet") and PurePosixPath(key).name != SCHEMA_FILE
+        ]
+        return singles + [pack.key for pack in packed(self.storage, dataset).packs]
 
     def newest(self, dataset: str, source: str | None = None) -> pa.Table:
         """Return for each key the row that counts, of one source or of the best that has it."""
@@ -87,21 +158,145 @@ class Landing:
         ]
         if not in_effect:
             return contract.landed_schema.empty_table()
-        paths = [str(self.path(dataset, a.batch_id)) for a in in_effect]
+        batches = [a.batch_id for a in in_effect]
         # in_effect stands in the order in which assertions win, the last one over all others.
-        order = pa.table(
-            {"batch_id": [a.batch_id for a in in_effect], "place": range(len(in_effect))}
-        )
+        order = pa.table({"batch_id": batches, "place": range(len(batches))})
         key = ", ".join(f'landed."{name}"' for name in contract.key)
-        with duckdb.connect() as connection:
-            connection.register("winning_order", order)
-            query = (
-                "select landed.* from read_parquet(?, union_by_name = true) as landed "  # noqa: S608
-                "join winning_order using (batch_id) "
-                f"qualify row_number() over (partition by {key} order by place desc) = 1"
-            )
-            found = connection.sql(query, params=[paths]).to_arrow_table()
+        query = (
+            "select landed.* from read_parquet(?, union_by_name = true) as landed "  # noqa: S608
+            "join winning_order using (batch_id) "
+            f"qualify row_number() over (partition by {key} order by place desc) = 1"
+        )
+
+        def read(parts: Sequence[_Part]) -> pa.Table:
+            with duckdb.connect() as connection:
+                connection.register("winning_order", order)
+                paths = [str(part.path) for part in parts]
+                return connection.sql(query, params=[paths]).to_arrow_table()
+
+        found = self._read(dataset, batches, read)
         return found.select(contract.landed_schema.names).cast(contract.landed_schema)
+
+    def gather(self, in_effect: Sequence[Assertion], folder: Path) -> None:
+        """Bring the batches of these assertions, and nothing else, into a local folder.
+
+        One folder a dataset, and in each a file without rows, so that a dataset without any batch
+        reads as an empty, typed table. What lies there from the time before is kept where it still
+        counts, so that only news costs anything. Nobody may be reading the folder meanwhile.
+
+        Raises:
+            FileNotFoundError: naming a batch that is not there.
+        """
+        for contract in CONTRACTS.values():
+            batches = [a.batch_id for a in in_effect if a.dataset == contract.dataset]
+            target = folder / contract.dataset
+            target.mkdir(parents=True, exist_ok=True)
+            _write_schema(contract, target / SCHEMA_FILE)
+            bring = partial(self._gather, contract.dataset, batches, target)
+            self._though_packed_meanwhile(contract.dataset, bring)
+
+    def _gather(self, dataset: str, batches: Sequence[str], target: Path) -> None:
+        parts = self._parts(dataset, batches, forget_others=True)
+        wanted = {target / part.path.name: part for part in parts}
+        for path in target.iterdir():
+            if path not in wanted and path.name != SCHEMA_FILE:
+                path.unlink()
+        for path, part in wanted.items():
+            if part.is_all:
+                _link(part.path, path)
+            else:
+                rows = as_parquet(_rows([part]))
+                path.unlink(missing_ok=True)
+                write_atomically(path, partial(_write_bytes, rows))
+
+    def keep_report(self, dataset: str, batch_id: str, content: Any) -> None:
+        """Keep what was said of a batch beside it, over what was said before."""
+        self.storage.write(_report_key(dataset, batch_id), as_json(content))
+
+    def report(self, dataset: str, batch_id: str) -> Any | None:
+        """Return what was said of a batch, if anything."""
+        try:
+            return json.loads(self.storage.read(_report_key(dataset, batch_id)))
+        except FileNotFoundError:
+            return None
+
+    def reports(self) -> dict[str, Any]:
+        """Return what was said of the batches in effect by batch, in the order of the load log."""
+        in_effect = self.log.in_effect()
+        found: dict[str, Entry] = {}
+        for dataset in sorted({a.dataset for a in in_effect}):
+            found |= self.storage.entries(dataset)
+        keys = {_report_key(a.dataset, a.batch_id): a.batch_id for a in in_effect}
+        paths = self.storage.files({key: found[key] for key in keys if key in found})
+        return {keys[key]: json.loads(path.read_bytes()) for key, path in paths.items()}
+
+    def _has(self, dataset: str, batch_id: str) -> bool:
+        # In this order: a batch has its entry among the packed ones before its own file goes.
+        return (
+            self.storage.exists(batch_key(dataset, batch_id))
+            or batch_id in packed(self.storage, dataset).by_batch
+        )
+
+    def _key(self, dataset: str, batch_id: str) -> str:
+        pack = packed(self.storage, dataset).by_batch.get(batch_id)
+        return pack.key if pack else batch_key(dataset, batch_id)
+
+    def _places(self, dataset: str, batches: Sequence[str]) -> _Places:
+        singles = self.storage.entries(dataset)
+        # After the single ones: what was packed meanwhile is in both rather than in none.
+        now = packed(self.storage, dataset)
+        by_batch, lost = now.by_batch, now.lost
+        wanted: dict[str, list[str]] = {}
+        whole: dict[str, int] = {}
+        for batch_id in batches:
+            key = batch_key(dataset, batch_id)
+            # One that lies by itself too, because its packing was killed, is read as packed.
+            if pack := by_batch.get(batch_id):
+                key = pack.key
+                whole[key] = len(pack.batches)
+            elif batch_id in lost and key not in singles:
+                key = lost[batch_id].key
+            wanted.setdefault(key, []).append(batch_id)
+        cut_short = {pack.key for pack in lost.values()}
+        files = {key: entry for key, entry in now.files.items() if key not in cut_short}
+        return _Places(wanted, whole, singles | files)
+
+    def _parts(
+        self, dataset: str, batches: Sequence[str], *, forget_others: bool = False
+    ) -> list[_Part]:
+        """Return the local files that hold these batches; each batch is in one of them."""
+        places = self._places(dataset, batches)
+        for key in places.lost():
+            raise FileNotFoundError(f"{self.storage.address(key)} is not there as it was written")
+        if forget_others:
+            self.storage.forget(dataset, places.found)
+            self.storage.forget(folder_of(dataset), places.found)
+        paths = self.storage.files({key: places.found[key] for key in places.wanted})
+        return [
+            _Part(paths[key], of_file, len(of_file) == places.whole.get(key, 1))
+            for key, of_file in places.wanted.items()
+        ]
+
+    def _read(
+        self,
+        dataset: str,
+        batches: Sequence[str],
+        read: Callable[[Sequence[_Part]], pa.Table],
+    ) -> pa.Table:
+        return self._though_packed_meanwhile(dataset, lambda: read(self._parts(dataset, batches)))
+
+    def _though_packed_meanwhile(self, dataset: str, action: Callable[[], T]) -> T:
+        """Do it again when a file went because its batch was packed: it is found there then."""
+        import duckdb
+
+        for _ in range(_READS):
+            before = packed(self.storage, dataset).last
+            try:
+                return action()
+            except (FileNotFoundError, duckdb.IOException):
+                if packed(self.storage, dataset).last == before:
+                    raise
+        return action()
 
     def _write(self, contract: Contract, batch: pa.Table, batch_id: str) -> None:
         rows = batch.num_rows
@@ -116,10 +311,65 @@ class Landing:
             ],
             schema=contract.landed_schema,
         )
-        write_atomically(
-            self.path(contract.dataset, batch_id),
-            lambda path: pq.write_table(landed, path, compression="zstd"),
+        self.storage.write(batch_key(contract.dataset, batch_id), as_parquet(landed))
+
+
+def as_parquet(table: pa.Table) -> bytes:
+    """Return a table as the content of a Parquet file."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return cast("bytes", sink.getvalue().to_pybytes())
+
+
+def batch_key(dataset: str, batch_id: str) -> str:
+    """Return the key of a batch that lies by itself."""
+    return f"{dataset}/{batch_id}.parquet"
+
+
+def _rows(parts: Sequence[_Part]) -> pa.Table:
+    """Return the rows of these batches; a file may hold others too."""
+    return pa.concat_tables(
+        pq.read_table(
+            part.path,
+            partitioning=None,
+            filters=None if part.is_all else [("batch_id", "in", part.batches)],
         )
+        for part in parts
+    )
+
+
+def _write_bytes(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
+
+
+def _report_key(dataset: str, batch_id: str) -> str:
+    return f"{dataset}/{batch_id}.report.json"
+
+
+def _write_schema(contract: Contract, target: Path) -> None:
+    if not target.exists() or pq.read_schema(target) != contract.landed_schema:
+        empty = contract.landed_schema.empty_table()
+        write_atomically(target, partial(pq.write_table, empty))
+
+
+def _link(origin: Path, target: Path) -> None:
+    """Give a file a second name; where the two folders are on two disks, copy it."""
+    if target.exists():
+        if target.samefile(origin) or _is_copy(origin, target):
+            return
+        target.unlink()
+    try:
+        target.hardlink_to(origin)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
+            raise
+        write_atomically(target, lambda path: shutil.copy2(origin, path))
+
+
+def _is_copy(origin: Path, target: Path) -> bool:
+    """Whether ``copy2`` made one of the other: a file that landed anew is younger."""
+    one, other = origin.stat(), target.stat()
+    return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
 
 
 def in_key_order(contract: Contract, batch: pa.Table) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +14,7 @@ from orchestration.contracts import DOCUMENT_KINDS, SOURCE_RANK, SOURCES, Column
 from orchestration.contracts.contract import DATE, STRING, TIMESTAMP_UTC
 from orchestration.files import write_atomically
 from orchestration.home import Home
-from orchestration.landing import Landing
+from orchestration.landing import Assertion, Landing
 from orchestration.registry import Registry
 
 #: The calendars that dim_date flags, by column.
@@ -70,12 +71,13 @@ def write_calendar_dates(home: Home, registry: Registry) -> int:
     return _write(home, "calendar_dates", _calendar_dates(registry))
 
 
-def write_load_log(home: Home) -> int:
-    """Write the load log as it stands; returns the number of rows.
+def write_load_log(home: Home, landing: Landing, in_effect: Sequence[Assertion]) -> int:
+    """Write these assertions and gather their batches; returns the number of rows.
 
     A snapshot: batches that land while dbt runs wait for the next build.
     """
-    return _write(home, "load_log", _load_log(Landing(home.landing)))
+    landing.gather(in_effect, home.gathered)
+    return _write(home, "load_log", _load_log(in_effect))
 
 
 def _write(home: Home, name: str, table: pa.Table) -> int:
@@ -83,10 +85,10 @@ def _write(home: Home, name: str, table: pa.Table) -> int:
     return int(table.num_rows)
 
 
-def _load_log(landing: Landing) -> pa.Table:
+def _load_log(in_effect: Sequence[Assertion]) -> pa.Table:
     rows: list[dict[str, Any]] = [
         asdict(assertion) | {"source_rank": SOURCE_RANK[assertion.source]}
-        for assertion in landing.log.in_effect()
+        for assertion in in_effect
     ]
     schema = pa.schema([(column.name, column.type) for column in LOAD_LOG])
     return pa.Table.from_pylist(rows, schema=schema)

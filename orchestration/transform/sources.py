@@ -38,7 +38,10 @@ def _landing() -> dict[str, Any]:
         "description": "Immutable batches that passed their guard: all assertions of each key.",
         "config": {
             "meta": {
-                "external_location": "read_parquet('landing/{name}/*.parquet', union_by_name=true)"
+                # Where the build gathers the batches that count, wherever landing is.
+                "external_location": (
+                    "read_parquet('build/landing/{name}/*.parquet', union_by_name=true)"
+                )
             }
         },
         "tables": [_table(contract) for contract in CONTRACTS.values()],

@@ -15,6 +15,7 @@ from orchestration.build import build_models
 from orchestration.contracts import contract_for
 from orchestration.extract import baseline
 from orchestration.home import Home
+from orchestration.landing import Landing
 from orchestration.loading import BatchRejected, Loader
 from orchestration.registry import load_registry
 from orchestration.transform.dbt import build as dbt_build
@@ -44,7 +45,8 @@ def observation(value: float, source: str = "fred") -> pd.DataFrame:
 
 def served(home: Home, dataset: str = "macro_observation") -> list[tuple[object, ...]]:
     """The rows that count, as staging gives them."""
-    write_load_log(home)
+    landing = Landing.of(home)
+    write_load_log(home, landing, landing.log.in_effect())
     write_registry(home, load_registry())
     write_calendar_dates(home, load_registry())
     nodes = dbt_build(home, [f"stg_landing__{dataset}"])
