@@ -95,10 +95,12 @@ def storage_at(place: Path | str, cache: Path | None = None) -> Storage:
     """
     if isinstance(place, Path) or "://" not in place:
         return LocalStorage(Path(place))
-    named = re.fullmatch(r"s3://(?P<bucket>[^/]+)(?P<prefix>(/[^/]+)*)/?", place)
+    named = re.fullmatch(r"s3://(?P<bucket>[\w.-]+)(?P<prefix>(/[^/]+)*)/?", place)
     if named is None:
+        # Without what may be a password.
+        shown = re.sub(r"://.*@", "://...@", place)
         raise ValueError(
-            f"WAREHOUSE_LANDING is {place!r}: neither a folder nor s3://bucket or s3://bucket/prefix"
+            f"WAREHOUSE_LANDING is {shown!r}: neither a folder nor s3://bucket or s3://bucket/prefix"
         )
     if cache is None:
         raise ValueError(f"landing in {place} needs a folder for its local copies")

@@ -146,7 +146,8 @@ class Landing:
             for key in self.storage.entries(dataset)
             if key.endswith(".parquet") and PurePosixPath(key).name != SCHEMA_FILE
         ]
-        return singles + [pack.key for pack in packed(self.storage, dataset).packs]
+        packs = packed(self.storage, dataset).packs
+        return [*singles, *dict.fromkeys(pack.key for pack in packs)]
 
     def newest(self, dataset: str, source: str | None = None) -> pa.Table:
         """Return for each key the row that counts, of one source or of the best that has it."""

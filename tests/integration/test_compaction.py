@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,7 +33,9 @@ from orchestration.landing.packs import packed
 from orchestration.landing.storage import Storage
 from orchestration.landing.store import content_hash, in_key_order
 from orchestration.loading import Loader
+from orchestration.registry import load_registry
 from orchestration.release import current_release
+from orchestration.transform.reference import write_calendar_dates, write_registry
 from tests.conftest import warehouse
 from tests.integration.test_landing import MACRO, observation
 from tests.object_store import BUCKET, ObjectStore, object_store
@@ -183,6 +188,54 @@ def test_killed_at_every_step_nothing_is_lost_or_doubled(tmp_path: Path, after: 
         assert len(model.landing().data_files(DATASET)) == 1
 
 
+COMPACT = """
+import sys
+from pathlib import Path
+from orchestration.landing import Landing
+from orchestration.landing.compaction import compact
+landing = Landing(Path(sys.argv[1]))
+print("ready", flush=True)
+while compact(landing, "macro_observation", at_least=2, pack_bytes=int(sys.argv[2])).packs:
+    pass
+print("done", flush=True)
+"""
+
+
+def kill_a_process(tmp_path: Path, seconds: float) -> bool:
+    """Kill a process that packs sixty batches three by three; returns whether it was at work."""
+    model = Model(tmp_path / "landing", tmp_path)
+    for number in range(60):
+        model.land(number, 4.0 + number)
+    before = model.landing().data_files(DATASET)
+    assert len(before) == 60
+    size = max(entry.size for entry in model.landing().storage.entries(DATASET).values())
+    arguments = [sys.executable, "-c", COMPACT, str(tmp_path / "landing"), str(3 * size + 10)]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(seconds)
+    process.kill()
+    said = process.communicate()[0]
+    after = model.landing().data_files(DATASET)
+    model.check(tmp_path / "gathered")
+    model.compact(2, 64_000_000)
+    model.check(tmp_path / "gathered")
+    return said == "" and after != before
+
+
+def test_a_process_that_is_killed_while_it_packs_loses_nothing(tmp_path: Path) -> None:
+    # Where a machine is slow or quick, one of these moments is in the midst of it.
+    moments = (0.1, 0.02, 0.3, 0.8, 0.005, 2.0)
+    assert any(kill_a_process(tmp_path / f"{seconds}", seconds) for seconds in moments)
+
+
+@pytest.mark.long
+def test_a_process_killed_at_many_moments_loses_nothing(tmp_path: Path) -> None:
+    dice = random.Random(SEED)
+    caught = [kill_a_process(tmp_path / f"{n}", dice.random() * 0.6) for n in range(60)]
+    assert sum(caught) >= 6
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[ObjectStore]:
     with object_store() as started:
@@ -246,6 +299,8 @@ def test_packing_makes_no_release_and_the_one_built_from_it_is_the_same(
         # And where a release is made of it: content for content the same.
         shutil.rmtree(home.root / "published")
         shutil.rmtree(home.build)
+        write_registry(home, load_registry())
+        write_calendar_dates(home, load_registry())
         build_models(home)
         rebuilt, is_new = publish_build(home)
         assert is_new

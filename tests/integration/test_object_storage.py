@@ -62,6 +62,9 @@ def test_the_setting_names_a_folder_or_a_bucket(home: Home, tmp_path: Path) -> N
     for wrong in ("gs://bucket/landing", "s3://", "s3:///prefix", "s3://bucket//prefix"):
         with pytest.raises(ValueError, match="neither a folder nor s3://bucket"):
             storage_at(wrong, tmp_path)
+    with pytest.raises(ValueError, match=r"'s3://\.\.\.@bucket/landing'") as refused:
+        storage_at("s3://key:made-secret@bucket/landing", tmp_path)
+    assert "made-secret" not in str(refused.value)
 
 
 def test_batches_log_reports_and_files_lie_in_the_bucket_alone(
