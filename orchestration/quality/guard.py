@@ -17,7 +17,7 @@ import pyarrow as pa
 from orchestration.contracts import Contract
 from orchestration.quality.frames import checked_frame
 from orchestration.quality.report import CheckOutcome, GuardReport
-from orchestration.quality.rules import RULES, RuleContext
+from orchestration.quality.rules import COLUMNS, RULES, RuleContext
 from orchestration.registry import Registry
 
 if TYPE_CHECKING:
@@ -113,11 +113,12 @@ def _frame(
     contract: Contract, batch: pa.Table, planned: Sequence[Planned], rows: pa.Array | None
 ) -> pd.DataFrame:
     """Return what expectations look at as a frame, each row labelled by its place in the batch."""
-    if any(plan.is_rule for plan in planned):
-        names = {column.name for column in contract.columns}
-    else:
-        names = set()
-    names |= {name for plan in planned if not plan.is_rule for name in plan.columns}
+    every = [column.name for column in contract.columns]
+    names = {
+        name
+        for plan in planned
+        for name in (COLUMNS.get(plan.check, every) if plan.is_rule else plan.columns)
+    }
     looked_at = batch.select([name for name in batch.column_names if name in names])
     if rows is None:
         return checked_frame(looked_at)
