@@ -23,6 +23,7 @@ from orchestration.landing.load_log import Assertion, LoadLog
 SCHEMA_FILE = "schema.parquet"
 #: Rows that are compared or hashed at once, so that memory does not grow with the batch.
 _PIECE = 1 << 18
+_LONGEST_TEXT = 2**31 - 1
 
 
 class Landing:
@@ -129,7 +130,19 @@ def in_key_order(contract: Contract, batch: pa.Table) -> pa.Table:
     """
     if strictly_ascending(batch, contract.key):
         return batch
-    return batch.sort_by([(name, "ascending") for name in contract.key])
+    by_key = [(name, "ascending") for name in contract.key]
+    if max(column.nbytes for column in batch.columns) <= _LONGEST_TEXT:
+        return batch.sort_by(by_key)
+    # More than 2 GiB of text cannot be gathered in one array of 32-bit offsets.
+    wide = pa.schema([_wide(field) for field in batch.schema])
+    whole = batch.cast(wide).combine_chunks()
+    order = pc.sort_indices(whole.select(list(contract.key)), sort_keys=by_key)
+    pieces = (order[at : at + _PIECE] for at in range(0, len(order), _PIECE))
+    return pa.concat_tables(whole.take(piece).cast(batch.schema) for piece in pieces)
+
+
+def _wide(field: pa.Field) -> pa.Field:
+    return field.with_type(pa.large_string()) if pa.types.is_string(field.type) else field
 
 
 def strictly_ascending(batch: pa.Table, key: Sequence[str]) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -104,7 +105,9 @@ def _judged(
         if plan.is_rule:
             failing, details[plan.check] = RULES[plan.check](frame, context)
             frame[expectations.rule_column(plan.check)] = ~failing.astype(bool)
-    for plan, result in expectations.validate(contract.dataset, frame, planned):
+    # Great Expectations hashes all that it is given.
+    given = frame[list(dict.fromkeys(name for plan in planned for name in plan.columns))]
+    for plan, result in expectations.validate(contract.dataset, given, planned):
         shown = batch.take(pa.array(result.first_rows, pa.int64())).to_pylist()
         yield plan, _outcome(plan, result, map(_plain, shown), details.get(plan.check, ""))
 
@@ -178,7 +181,7 @@ def conform(contract: Contract, frame: pd.DataFrame) -> pa.Table:
     return pa.table(arrays, names=schema.names)
 
 
-def _typed(series: pd.Series[Any], expected: pa.DataType) -> pa.Array:
+def _typed(series: pd.Series[Any], expected: pa.DataType) -> pa.Array | pa.ChunkedArray:
     array = pa.Array.from_pandas(series)
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
@@ -193,7 +196,17 @@ def _typed(series: pd.Series[Any], expected: pa.DataType) -> pa.Array:
     )
     if not lossless:
         raise pa.ArrowTypeError(f"is {array.type}, first value {series.iloc[0]!r}")
+    if pa.types.is_large_string(array.type) and array.nbytes > _LONGEST_TEXT:
+        # Text of more than 2 GiB in a column does not fit one array of 32-bit offsets.
+        places = np.arange(len(array))
+        pieces = (places[at : at + _PIECE] for at in range(0, len(array), _PIECE))
+        return pa.chunked_array([array.take(pa.array(p)).cast(expected) for p in pieces])
     return array.cast(expected, safe=True)
+
+
+_LONGEST_TEXT = 2**31 - 1
+#: Rows of one array of a longer text, at up to 2 kB each.
+_PIECE = 1_000_000
 
 
 def _report(
