@@ -134,15 +134,17 @@ def in_key_order(contract: Contract, batch: pa.Table) -> pa.Table:
     if max(column.nbytes for column in batch.columns) <= _LONGEST_TEXT:
         return batch.sort_by(by_key)
     # More than 2 GiB of text cannot be gathered in one array of 32-bit offsets.
-    wide = pa.schema([_wide(field) for field in batch.schema])
-    whole = batch.cast(wide).combine_chunks()
+    types = [pa.large_string() if pa.types.is_string(t) else t for t in batch.schema.types]
+    whole = _cast(batch, pa.schema(zip(batch.column_names, types, strict=True))).combine_chunks()
     order = pc.sort_indices(whole.select(list(contract.key)), sort_keys=by_key)
     pieces = (order[at : at + _PIECE] for at in range(0, len(order), _PIECE))
-    return pa.concat_tables(whole.take(piece).cast(batch.schema) for piece in pieces)
+    return pa.concat_tables(_cast(whole.take(piece), batch.schema) for piece in pieces)
 
 
-def _wide(field: pa.Field) -> pa.Field:
-    return field.with_type(pa.large_string()) if pa.types.is_string(field.type) else field
+def _cast(batch: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Column by column: nulls where there should be none are the guard's affair."""
+    columns = zip(batch.columns, schema.types, strict=True)
+    return pa.table([column.cast(kind) for column, kind in columns], schema=schema)
 
 
 def strictly_ascending(batch: pa.Table, key: Sequence[str]) -> bool:
