@@ -30,6 +30,7 @@ from orchestration.landing.storage import Entry, LocalStorage, storage_at
 SCHEMA_FILE = "schema.parquet"
 #: Rows that are compared or hashed at once, so that memory does not grow with the batch.
 _PIECE = 1 << 18
+_LONGEST_TEXT = 2**31 - 1
 T = TypeVar("T")
 
 #: How often a reader looks again for batches that are packed while it reads.
@@ -380,7 +381,21 @@ def in_key_order(contract: Contract, batch: pa.Table) -> pa.Table:
     """
     if strictly_ascending(batch, contract.key):
         return batch
-    return batch.sort_by([(name, "ascending") for name in contract.key])
+    by_key = [(name, "ascending") for name in contract.key]
+    if max(column.nbytes for column in batch.columns) <= _LONGEST_TEXT:
+        return batch.sort_by(by_key)
+    # More than 2 GiB of text cannot be gathered in one array of 32-bit offsets.
+    types = [pa.large_string() if pa.types.is_string(t) else t for t in batch.schema.types]
+    whole = _cast(batch, pa.schema(zip(batch.column_names, types, strict=True))).combine_chunks()
+    order = pc.sort_indices(whole.select(list(contract.key)), sort_keys=by_key)
+    pieces = (order[at : at + _PIECE] for at in range(0, len(order), _PIECE))
+    return pa.concat_tables(_cast(whole.take(piece), batch.schema) for piece in pieces)
+
+
+def _cast(batch: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Column by column: nulls where there should be none are the guard's affair."""
+    columns = zip(batch.columns, schema.types, strict=True)
+    return pa.table([column.cast(kind) for column, kind in columns], schema=schema)
 
 
 def strictly_ascending(batch: pa.Table, key: Sequence[str]) -> bool:

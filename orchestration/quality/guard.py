@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from orchestration.contracts import Contract
 from orchestration.quality.frames import checked_frame
 from orchestration.quality.report import CheckOutcome, GuardReport
-from orchestration.quality.rules import RULES, RuleContext
+from orchestration.quality.rules import COLUMNS, RULES, RuleContext
 from orchestration.registry import Registry
 
 if TYPE_CHECKING:
@@ -104,7 +105,9 @@ def _judged(
         if plan.is_rule:
             failing, details[plan.check] = RULES[plan.check](frame, context)
             frame[expectations.rule_column(plan.check)] = ~failing.astype(bool)
-    for plan, result in expectations.validate(contract.dataset, frame, planned):
+    # Great Expectations hashes all that it is given.
+    given = frame[list(dict.fromkeys(name for plan in planned for name in plan.columns))]
+    for plan, result in expectations.validate(contract.dataset, given, planned):
         shown = batch.take(pa.array(result.first_rows, pa.int64())).to_pylist()
         yield plan, _outcome(plan, result, map(_plain, shown), details.get(plan.check, ""))
 
@@ -113,11 +116,12 @@ def _frame(
     contract: Contract, batch: pa.Table, planned: Sequence[Planned], rows: pa.Array | None
 ) -> pd.DataFrame:
     """Return what expectations look at as a frame, each row labelled by its place in the batch."""
-    if any(plan.is_rule for plan in planned):
-        names = {column.name for column in contract.columns}
-    else:
-        names = set()
-    names |= {name for plan in planned if not plan.is_rule for name in plan.columns}
+    every = [column.name for column in contract.columns]
+    names = {
+        name
+        for plan in planned
+        for name in (COLUMNS.get(plan.check, every) if plan.is_rule else plan.columns)
+    }
     looked_at = batch.select([name for name in batch.column_names if name in names])
     if rows is None:
         return checked_frame(looked_at)
@@ -177,7 +181,7 @@ def conform(contract: Contract, frame: pd.DataFrame) -> pa.Table:
     return pa.table(arrays, names=schema.names)
 
 
-def _typed(series: pd.Series[Any], expected: pa.DataType) -> pa.Array:
+def _typed(series: pd.Series[Any], expected: pa.DataType) -> pa.Array | pa.ChunkedArray:
     array = pa.Array.from_pandas(series)
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
@@ -192,7 +196,17 @@ def _typed(series: pd.Series[Any], expected: pa.DataType) -> pa.Array:
     )
     if not lossless:
         raise pa.ArrowTypeError(f"is {array.type}, first value {series.iloc[0]!r}")
+    if pa.types.is_large_string(array.type) and array.nbytes > _LONGEST_TEXT:
+        # Text of more than 2 GiB in a column does not fit one array of 32-bit offsets.
+        places = np.arange(len(array))
+        pieces = (places[at : at + _PIECE] for at in range(0, len(array), _PIECE))
+        return pa.chunked_array([array.take(pa.array(p)).cast(expected) for p in pieces])
     return array.cast(expected, safe=True)
+
+
+_LONGEST_TEXT = 2**31 - 1
+#: Rows of one array of a longer text, at up to 2 kB each.
+_PIECE = 1_000_000
 
 
 def _report(

@@ -6,13 +6,14 @@ that helps to find the cause. What a rule means is written in the contract that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from orchestration import calendars
 from orchestration.contracts.periods import PERIOD_DAYS
@@ -58,41 +59,35 @@ def currency_of_security(frame: pd.DataFrame, context: RuleContext) -> tuple[Boo
 
 def on_trading_session(frame: pd.DataFrame, context: RuleContext) -> tuple[BoolSeries, str]:
     """Daily rows fall on the exchange's sessions."""
-    broken: list[int] = []
-    sessions = _Sessions(context)
-    for ticker, rows in _daily(frame):
-        held = sessions.of(ticker)
-        if held is not None:
-            broken.extend(rows.index[~rows["session_date"].isin(held)])
-    failing = _marked(frame, broken)
+    failing = pd.Series(False, index=frame.index)
+    for held, rows in _by_exchange(frame, context):
+        failing.loc[rows.index[~rows["session_date"].isin(held)]] = True
     return failing, _pairs(frame.loc[failing], "ticker", "session_date")
 
 
 def no_missing_session(frame: pd.DataFrame, context: RuleContext) -> tuple[BoolSeries, str]:
     """No session is missing between a ticker's daily rows; a row after a gap is flagged."""
-    after_gaps: list[int] = []
-    missing: list[str] = []
-    sessions = _Sessions(context)
-    for ticker, rows in _daily(frame):
-        absent = _absent(sessions.of(ticker), rows)
-        if len(absent):
-            missing += [f"{ticker} {day:%Y-%m-%d}" for day in absent]
-            after_gaps += _after_gaps(rows, absent)
-    return _marked(frame, after_gaps), f"missing: {_some(missing)}"
+    gaps, _ = _gaps(frame, context)
+    first = [
+        f"{ticker} {day:%Y-%m-%d}"
+        for ticker, held, after, before in gaps[["ticker", "held", "after", "before"]]
+        .head(_LISTED)
+        .itertuples(index=False, name=None)
+        for day in held[after:before][:_LISTED]
+    ]
+    failing = frame.index.to_series().isin(gaps.index)
+    return failing, f"missing: {_some(first, int(gaps['days'].sum()))}"
 
 
 def sessions_complete(frame: pd.DataFrame, context: RuleContext) -> tuple[BoolSeries, str]:
     """Daily rows cover nearly all of the exchange's sessions between first and last."""
-    after_gaps: list[int] = []
-    thin: list[str] = []
-    sessions = _Sessions(context)
-    for ticker, rows in _daily(frame):
-        absent = _absent(sessions.of(ticker), rows)
-        covered = len(rows) / (len(rows) + len(absent))
-        if len(absent) > 1 and covered < MINIMUM_COVERAGE:
-            thin.append(f"{ticker} {covered:.1%} of sessions")
-            after_gaps += _after_gaps(rows, absent)
-    return _marked(frame, after_gaps), _some(thin)
+    gaps, rows = _gaps(frame, context)
+    absent = gaps.groupby("ticker")["days"].sum()
+    present = rows[absent.index]
+    covered = present / (present + absent)
+    thin = covered[(absent > 1) & (covered < MINIMUM_COVERAGE)]
+    failing = frame.index.to_series().isin(gaps.index[gaps["ticker"].isin(thin.index)])
+    return failing, _some([f"{ticker} {share:.1%} of sessions" for ticker, share in thin.items()])
 
 
 def jump_explained(frame: pd.DataFrame, context: RuleContext) -> tuple[BoolSeries, str]:
@@ -100,19 +95,22 @@ def jump_explained(frame: pd.DataFrame, context: RuleContext) -> tuple[BoolSerie
 
     Where a history has adjusted closes alone, they stand for the closes.
     """
-    unexplained: list[int] = []
-    actions = context.landed("corporate_action")
-    explained = set(zip(actions["ticker"].to_pylist(), actions["ex_date"].to_pylist(), strict=True))
-    for ticker, rows in _daily(frame):
-        closes = rows["close"] if rows["close"].notna().any() else rows["adj_close"]
-        move = closes.pct_change(fill_method=None).abs()
-        jumps = rows.loc[move > MAXIMUM_UNEXPLAINED_MOVE, "session_date"]
-        unexplained.extend(
-            place
-            for place, day in zip(jumps.index, jumps, strict=True)
-            if pd.isna(day) or (ticker, day.date()) not in explained
-        )
-    failing = _marked(frame, unexplained)
+    daily = _daily(frame)
+    has_closes = daily["close"].notna().groupby(daily["ticker"]).transform("any")
+    closes = daily["close"].where(has_closes, daily["adj_close"])
+    move = (closes / closes.shift() - 1).abs()
+    jumps = daily[(move > MAXIMUM_UNEXPLAINED_MOVE) & _follows(daily)]
+    failing = pd.Series(False, index=frame.index)
+    if len(jumps):
+        explained = _action_days(set(jumps["ticker"]), context)
+        days = zip(jumps.index, jumps["ticker"], jumps["session_date"], strict=True)
+        failing.loc[
+            [
+                place
+                for place, ticker, day in days
+                if pd.isna(day) or (ticker, day.date()) not in explained
+            ]
+        ] = True
     return failing, _pairs(frame.loc[failing], "ticker", "session_date")
 
 
@@ -212,52 +210,71 @@ RULES: dict[str, Rule] = {
 }
 
 
-def _daily(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    daily = frame[frame["observation_frequency"] == "daily"]
-    # Stable: rows of one day keep the order in which they came, whatever other rows there are.
-    daily = daily.sort_values("session_date", kind="stable")
-    return [(str(ticker), rows) for ticker, rows in daily.groupby("ticker")]
+#: Columns that rules of large datasets look at; a rule that is not here looks at all.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "has_a_price": ("close", "adj_close"),
+    "currency_of_security": ("ticker", "currency"),
+    "on_trading_session": ("ticker", "session_date", "observation_frequency"),
+    "no_missing_session": ("ticker", "session_date", "observation_frequency"),
+    "sessions_complete": ("ticker", "session_date", "observation_frequency"),
+    "jump_explained": ("ticker", "session_date", "observation_frequency", "close", "adj_close"),
+    "unit_of_action": ("action", "unit"),
+    "unit_of_series": ("series_id", "unit"),
+}
 
 
-def _marked(frame: pd.DataFrame, places: list[int]) -> BoolSeries:
-    failing = pd.Series(False, index=frame.index)
-    failing.loc[places] = True
-    return failing
+def _daily(frame: pd.DataFrame) -> pd.DataFrame:
+    """Daily rows by ticker and day; rows of one day keep the order in which they came."""
+    daily = frame[(frame["observation_frequency"] == "daily") & frame["ticker"].notna()]
+    return daily.sort_values(["ticker", "session_date"], kind="stable")
 
 
-class _Sessions:
-    """The sessions of tickers, each exchange's asked for once."""
-
-    def __init__(self, context: RuleContext) -> None:
-        self._registry = context.registry
-        self._mics = {s.security_key: s.exchange_mic for s in context.registry.entries(Security)}
-        self._held: dict[str, pd.DatetimeIndex] = {}
-
-    def of(self, ticker: str) -> pd.DatetimeIndex | None:
-        """Return the sessions of a ticker's exchange; ``None`` for an unknown ticker.
-
-        That is refused by its own expectation.
-        """
-        mic = self._mics.get(ticker)
-        if mic is None:
-            return None
-        if mic not in self._held:
-            # In the unit of a batch's days, or a day of the year 2300 ends the comparison.
-            self._held[mic] = calendars.sessions(self._registry, mic).as_unit("ms")
-        return self._held[mic]
+def _follows(daily: pd.DataFrame) -> BoolSeries:
+    """Whether the row before is of the same ticker."""
+    return daily["ticker"] == daily["ticker"].shift()
 
 
-def _absent(held: pd.DatetimeIndex | None, rows: pd.DataFrame) -> pd.DatetimeIndex:
-    if held is None:
-        return pd.DatetimeIndex([])
-    first, last = rows["session_date"].min(), rows["session_date"].max()
-    between: pd.DatetimeIndex = held[(held >= first) & (held <= last)]
-    return between.difference(pd.DatetimeIndex(rows["session_date"]))
+def _by_exchange(
+    frame: pd.DataFrame, context: RuleContext
+) -> Iterator[tuple[pd.DatetimeIndex, pd.DataFrame]]:
+    """Yield the sessions of each exchange with the daily rows of its securities.
+
+    An unknown ticker is left out: it is refused by its own expectation.
+    """
+    mics = {s.security_key: s.exchange_mic for s in context.registry.entries(Security)}
+    daily = _daily(frame)
+    for mic, rows in daily.groupby(daily["ticker"].map(mics)):
+        # In the unit of a batch's days, or a day of the year 2300 ends the comparison.
+        yield calendars.sessions(context.registry, str(mic)).as_unit("ms"), rows
 
 
-def _after_gaps(rows: pd.DataFrame, absent: pd.DatetimeIndex) -> list[int]:
-    days = pd.DatetimeIndex(rows["session_date"])
-    return [int(rows.index[int(position)]) for position in set(days.searchsorted(absent))]
+def _gaps(frame: pd.DataFrame, context: RuleContext) -> tuple[pd.DataFrame, pd.Series[int]]:
+    """Return the rows before which sessions of their ticker are missing, and its count of rows.
+
+    By ticker and day; the missing sessions are ``held[after:before]``, ``days`` many.
+    """
+    found = []
+    counts = []
+    for held, rows in _by_exchange(frame, context):
+        days = rows["session_date"].astype("datetime64[ms]")
+        before = held.to_numpy().searchsorted(days.to_numpy())
+        after = held.to_numpy().searchsorted(days.shift().to_numpy(), side="right")
+        gaps = pd.DataFrame(
+            {"ticker": rows["ticker"], "after": after, "before": before, "days": before - after}
+        )
+        gaps = gaps[(gaps["days"] > 0) & _follows(rows) & days.notna()]
+        found.append(gaps.assign(held=[held] * len(gaps)))
+        counts.append(rows["ticker"].value_counts())
+    if not found:
+        nothing = pd.DataFrame(columns=["ticker", "after", "before", "days", "held"])
+        return nothing.astype({"days": int}), pd.Series(dtype=int)
+    return pd.concat(found).sort_values(["ticker", "before"], kind="stable"), pd.concat(counts)
+
+
+def _action_days(tickers: set[str], context: RuleContext) -> set[tuple[str, date]]:
+    actions = context.landed("corporate_action").select(["ticker", "ex_date"])
+    actions = actions.filter(pc.is_in(actions["ticker"], pa.array(sorted(tickers), pa.string())))
+    return set(zip(actions["ticker"].to_pylist(), actions["ex_date"].to_pylist(), strict=True))
 
 
 def _pairs(rows: pd.DataFrame, left: str, right: str) -> str:
@@ -269,6 +286,7 @@ def _shown(cell: object) -> str:
     return f"{cell:%Y-%m-%d}" if isinstance(cell, pd.Timestamp) else str(cell)
 
 
-def _some(items: list[str]) -> str:
-    more = f" and {len(items) - _LISTED} more" if len(items) > _LISTED else ""
-    return ", ".join(items[:_LISTED]) + more
+def _some(items: list[str], total: int | None = None) -> str:
+    """The first of ``total`` items, or of all that are given."""
+    others = (len(items) if total is None else total) - _LISTED
+    return ", ".join(items[:_LISTED]) + (f" and {others} more" if others > 0 else "")
