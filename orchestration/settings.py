@@ -57,6 +57,14 @@ class Settings(BaseSettings):
     fred_csv_url: str | None = Field(None, description="FRED's CSV address, if not its own.")
     fred_api_url: str | None = Field(None, description="FRED's API address, if not its own.")
     worldbank_url: str | None = Field(None, description="World Bank's API, if not its own.")
+    spark_master: str = Field("local[2]", description="Where Spark runs: local, or a cluster's URL.")
+    spark_driver_memory: str = Field("2g", description="Memory of Spark's driver.")
+    spark_driver_host: str = Field(
+        "127.0.0.1", description="Address at which a cluster reaches Spark's driver."
+    )
+    spark_shuffle_partitions: int = Field(
+        4, gt=0, description="Parts that Spark cuts a join or a sum into."
+    )
     ecb_url: str | None = Field(None, description="ECB's rate history, if not its own.")
 
 
