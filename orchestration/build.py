@@ -28,6 +28,8 @@ from orchestration.transform import dbt
 from orchestration.transform.built import Table, built_tables, first_rows
 from orchestration.transform.dbt import NodeOutcome
 from orchestration.transform.reference import write_load_log
+from orchestration.transform.spark import require_spark
+from orchestration.transform.spark_build import build_on_spark
 
 
 class BuildFailed(Exception):
@@ -68,6 +70,8 @@ def build_models(
     Raises:
         BuildFailed: when a model or a blocking test failed.
         BatchesLost: when landing lacks a batch that its log names.
+        SparkMissing: when Spark shall build and is not installed.
+        ValueError: when Spark shall build a part.
         WarehouseBusy: when another run does not finish in time.
     """
     with write_lock(home, settings().lock_timeout_seconds):
@@ -78,15 +82,30 @@ def build_models(
                 "landing has lost batches; restore them from a backup, or land their source again: "
                 + ", ".join(str(path.relative_to(landing.folder)) for path in lost)
             )
-        fingerprint = inputs_fingerprint(landing.log)
+        fingerprint = _fingerprint(landing)
         write_load_log(home)
-        nodes = [_with_failing_rows(home, n) for n in dbt.build(home, select, on_line=on_line)]
+        nodes = _run_models(home, select, on_line)
         if any(not node.passed for node in nodes):
             raise BuildFailed(nodes)
         if not select:
             tests = [asdict(node) for node in nodes if node.resource_type == "test"]
             write_json(_note(home), {"inputs_fingerprint": fingerprint, "tests": tests})
         return Built(tuple(nodes), built_tables(home))
+
+
+def _run_models(
+    home: Home, select: Sequence[str], on_line: Callable[[str], None]
+) -> list[NodeOutcome]:
+    if settings().target == dbt.DUCKDB:
+        nodes = dbt.build(home, select, on_line=on_line)
+        return [_with_failing_rows(home, node) for node in nodes]
+    if select:
+        raise ValueError("Spark builds all models or none: its tables end with its session")
+    return build_on_spark(home, on_line, shown_rows=SHOWN_ROWS)
+
+
+def _fingerprint(landing: Landing) -> str:
+    return inputs_fingerprint(landing.log, on_spark=settings().target == dbt.SPARK)
 
 
 def _with_failing_rows(home: Home, node: NodeOutcome) -> NodeOutcome:
@@ -132,8 +151,13 @@ def up_to_date(home: Home) -> bool:
     """Whether the current release is what a run on today's code, registry and landing would give.
 
     Cheap: reads the load log and hashes the code.
+
+    Raises:
+        SparkMissing: when Spark shall build and is not installed.
     """
-    return is_current(home, inputs_fingerprint(Landing(home.landing).log))
+    if settings().target == dbt.SPARK:
+        require_spark()
+    return is_current(home, _fingerprint(Landing(home.landing)))
 
 
 def _guard_checks(home: Home) -> list[CheckRow]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,6 +22,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WAREHOUSE_", frozen=True, populate_by_name=True)
 
     home: Path = Field(Path("data"), description="Folder that holds landing, builds and releases.")
+    target: Literal["duckdb", "spark"] = Field(
+        "duckdb", description="Engine that builds the models; `warehouse run --target` goes first."
+    )
     lock_timeout_seconds: float = Field(
         600, gt=0, description="How long a run waits for another one to finish."
     )
@@ -57,7 +61,9 @@ class Settings(BaseSettings):
     fred_csv_url: str | None = Field(None, description="FRED's CSV address, if not its own.")
     fred_api_url: str | None = Field(None, description="FRED's API address, if not its own.")
     worldbank_url: str | None = Field(None, description="World Bank's API, if not its own.")
-    spark_master: str = Field("local[2]", description="Where Spark runs: local, or a cluster's URL.")
+    spark_master: str = Field(
+        "local[2]", description="Where Spark runs: local, or a cluster's URL."
+    )
     spark_driver_memory: str = Field("2g", description="Memory of Spark's driver.")
     spark_driver_host: str = Field(
         "127.0.0.1", description="Address at which a cluster reaches Spark's driver."

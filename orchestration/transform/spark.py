@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from orchestration.contracts import Column
 
-_LOOPBACK = "127.0.0.1"
 _LOGGING = """\
 rootLogger.level = warn
 rootLogger.appenderRef.file.ref = file
