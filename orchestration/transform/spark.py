@@ -36,7 +36,7 @@ appender.file.name = file
 appender.file.fileName = {file}
 appender.file.append = false
 appender.file.layout.type = PatternLayout
-appender.file.layout.pattern = %d {{yy/MM/dd HH:mm:ss}} %p %c{{1}}: %m%n%ex
+appender.file.layout.pattern = %d{{yyyy-MM-dd HH:mm:ss}} %p %c{{1}}: %m%n%ex
 """
 
 
