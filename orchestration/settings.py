@@ -65,6 +65,9 @@ class Settings(BaseSettings):
         "local[2]", description="Where Spark runs: local, or a cluster's URL."
     )
     spark_driver_memory: str = Field("2g", description="Memory of Spark's driver.")
+    spark_executor_memory: str = Field(
+        "1g", description="Memory of each of Spark's workers on a cluster."
+    )
     spark_driver_host: str = Field(
         "127.0.0.1", description="Address at which a cluster reaches Spark's driver."
     )

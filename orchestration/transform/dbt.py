@@ -107,13 +107,20 @@ def build(
     return _run(home, on_line, "build", "--exclude-resource-type", "unit_test", *_selected(select))
 
 
-def build_in_session(home: Home, on_line: Callable[[str], None]) -> list[NodeOutcome]:
-    """Build all models and run their tests in the Spark session that is open.
+def build_in_session(
+    home: Home,
+    select: Sequence[str] = (),
+    *,
+    on_line: Callable[[str], None] = lambda line: None,
+) -> list[NodeOutcome]:
+    """Build the models and run their tests in the Spark session that is open.
 
     Raises:
         DbtFailed: when dbt could not run.
     """
-    return _run(home, on_line, "build", "--exclude-resource-type", "unit_test", engine=SPARK)
+    ensure_parsed(SPARK)
+    arguments = ("build", "--exclude-resource-type", "unit_test", *_selected(select))
+    return _run(home, on_line, *arguments, engine=SPARK)
 
 
 def make_empty_tables(home: Home) -> None:

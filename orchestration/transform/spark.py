@@ -124,6 +124,7 @@ def _configuration(home: Home) -> dict[str, str]:
         "spark.app.name": "warehouse",
         "spark.master": settings().spark_master,
         "spark.driver.memory": settings().spark_driver_memory,
+        "spark.executor.memory": settings().spark_executor_memory,
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={logging} "
         f"-Djava.io.tmpdir={folder(home)} -Duser.timezone=UTC",
         "spark.driver.host": settings().spark_driver_host,

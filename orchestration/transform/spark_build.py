@@ -43,10 +43,9 @@ def build_on_spark(
     dbt.ensure_parsed()
     on_line("starting Spark")
     with spark_session(home) as session:
-        dbt.ensure_parsed(dbt.SPARK)
         nodes = [
-            _with_failing_rows(session, node, shown_rows)
-            for node in dbt.build_in_session(home, on_line)
+            with_failing_rows(session, node, shown_rows)
+            for node in dbt.build_in_session(home, on_line=on_line)
         ]
     if all(node.passed for node in nodes):
         on_line("loading what Spark has built")
@@ -56,7 +55,8 @@ def build_on_spark(
     return nodes
 
 
-def _with_failing_rows(session: SparkSession, node: NodeOutcome, limit: int) -> NodeOutcome:
+def with_failing_rows(session: SparkSession, node: NodeOutcome, limit: int) -> NodeOutcome:
+    """Return the outcome with the first rows that broke the test, cells as text."""
     if not (node.failures and node.query):
         return node
     rows = session.sql(f"select * from ({node.query}\n) as asked limit {limit}").collect()  # noqa: S608
