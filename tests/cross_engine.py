@@ -23,7 +23,7 @@ MADE = {"BABA": "XNYS", "KWEB": "XNYS", "SPY": "XNYS", "9988.HK": "XHKG", "^HSI"
 
 
 def land_made_prices(home: Home, folder: Path) -> None:
-    """Land three years of daily prices with a gap now and then; the baseline has month-ends only."""
+    """Land three years of daily prices with gaps; the baseline has hardly any."""
     folder.mkdir(parents=True, exist_ok=True)
     loader = Loader(home)
     loader.landing.prepare()

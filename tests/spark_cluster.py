@@ -39,14 +39,12 @@ def cluster(folder: Path, *, workers: int = 2) -> Iterator[Cluster]:
     for made in (folder, *folders):
         made.mkdir(parents=True, exist_ok=True)
     own = ("--host", LOOPBACK, "--webui-port", "0")
-    commands = [
-        ["org.apache.spark.deploy.master.Master", *own, "--port", str(port)],
-        *(
-            ["org.apache.spark.deploy.worker.Worker", *own, "--cores", "1", "--memory", "1g"]
-            + ["--work-dir", str(made), master]
-            for made in folders
-        ),
-    ]
+    half = ("--cores", "1", "--memory", "1g")
+    deploy = "org.apache.spark.deploy"
+    commands = [[f"{deploy}.master.Master", *own, "--port", str(port)]]
+    for made in folders:
+        work = ("--work-dir", str(made), master)
+        commands.append([f"{deploy}.worker.Worker", *own, *half, *work])
     logs = [folder / f"{number}.log" for number in range(len(commands))]
     started: list[subprocess.Popen[bytes]] = []
     try:

@@ -1,4 +1,4 @@
-"""Asking for Spark where it is not installed, and what a release's fingerprint says of its engine."""
+"""Asking for Spark where it is not installed, and the engine in the fingerprint of a release."""
 
 from __future__ import annotations
 
