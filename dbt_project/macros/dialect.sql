@@ -128,6 +128,8 @@
 {% macro spark__rounded_text(number, digits) -%}
     {%- set rounded = 'round((' ~ number ~ ') * 1e' ~ digits ~ 'd) / 1e' ~ digits ~ 'd' -%}
     case
+        -- Rounding to zero loses the sign.
+        when {{ rounded }} = 0 and cast(({{ number }}) as string) like '-%' then '-0.0'
         when {{ rounded }} = 0 or abs({{ rounded }}) between 0.001 and 999999
             then cast({{ rounded }} as string)
         else
