@@ -132,18 +132,18 @@ def test_a_broken_batch_stops_the_models_and_its_rows_are_shown(on_spark: OnSpar
         on_spark.session.catalog.refreshTable("landing.event")
         with warehouse(on_spark.home):
             nodes = dbt.build_in_session(on_spark.home, ["source:landing.event", "fct_event"])
+        (broken,) = [node for node in nodes if node.name == "landing_event_keeps_contract"]
+        shown = spark_build.with_failing_rows(on_spark.session, broken, 5)
     finally:
         twice.unlink()
         on_spark.session.catalog.refreshTable("landing.event")
-    (broken,) = [node for node in nodes if node.name == "landing_event_keeps_contract"]
     assert broken.status == "fail"
-    shown = spark_build.with_failing_rows(on_spark.session, broken, 5)
     assert len(shown.failing_rows) == 5
     assert shown.failing_rows[0]["broken"] == "key stands twice"
 
 
 NUMBERS = (
-    "0", "-0.001", "0.004", "0.005", "1.005", "2.675", "-2.675", "12.5", "100", "999999.995",
+    "0", "-0.0", "-0.001", "0.004", "0.005", "1.005", "2.675", "-2.675", "12.5", "100", "999999.995",
     "1234567.1234565", "12345678.125", "-9876543210.987", "0.0000005", "3.0000000049999996",
 )  # fmt: skip
 
