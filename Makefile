@@ -1,6 +1,6 @@
 # Two commands do everything: `make run` (set-up and the main job) and `make test` (set-up and all tests).
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long test-bi lint docs bench lock setup ui bi notebooks clean
+.PHONY: help run test test-long test-bi test-spark lint docs bench lock setup setup-spark ui bi notebooks clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 BI := bi/.venv
 BI_INSTALLED := $(BI)/.installed
+SPARK := .venv-spark
+SPARK_INSTALLED := $(SPARK)/.installed
 PARSED := dbt_project/target/manifest.json
 DBT_SOURCES := $(shell find dbt_project orchestration/contracts orchestration/registry \
   -path dbt_project/target -prune -o \( -name '*.sql' -o -name '*.yml' -o -name '*.py' \) -print)
@@ -32,6 +34,15 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
+# PySpark is half a gigabyte, and few need it: an environment of its own, with all of the plain one.
+setup-spark: $(SPARK_INSTALLED) ## create the environment in which the models run on Spark
+
+$(SPARK_INSTALLED): requirements-spark.lock pyproject.toml | $(INSTALLED)
+	test -x $(SPARK)/bin/python || $(PYTHON) -m venv $(SPARK)
+	$(BIN)/uv pip sync --quiet --python $(SPARK)/bin/python --require-hashes --compile-bytecode requirements-spark.lock
+	$(BIN)/uv pip install --quiet --python $(SPARK)/bin/python --no-deps --no-build-isolation --editable .
+	touch $@
+
 $(PARSED): $(INSTALLED) $(DBT_SOURCES)
 	$(BIN)/python -m orchestration.transform.parse
 
@@ -39,13 +50,16 @@ run: setup ## set-up, then the main job on the embedded baseline
 	$(BIN)/warehouse run
 
 test: setup ## set-up, then every test; each file in one process; a third one works while others wait
-	$(BIN)/python -m pytest -m "not long and not superset" --numprocesses 3 --dist loadfile
+	$(BIN)/python -m pytest -m "not long and not superset and not spark" --numprocesses 3 --dist loadfile
 
 test-long: setup ## crash, soak and simulation checks at full count
 	$(BIN)/python -m pytest -m long
 
 test-bi: $(BI_INSTALLED) $(PARSED) ## Superset in a browser, with screenshots in data/screenshots
 	$(BIN)/python -m pytest -m superset
+
+test-spark: setup-spark $(PARSED) ## the models on Spark, alone and on a cluster of two workers, against DuckDB
+	$(SPARK)/bin/python -m pytest -m spark
 
 lint: setup ## ruff, mypy, import-linter, sqlfluff
 	$(BIN)/ruff check .
@@ -98,6 +112,10 @@ lock: ## pin every dependency with hashes, without index addresses
 	  --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements.lock
 	$(BIN)/uv pip compile bi/requirements.in --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file bi/requirements.lock
+	# The versions of the plain environment, where Spark allows them.
+	cp requirements.lock requirements-spark.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra spark --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements-spark.lock
 
 clean: ## remove the environment and generated files, keep the warehouse's data
-	rm -rf $(VENV) $(BI) dbt_project/target dbt_project/logs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(SPARK) $(BI) dbt_project/target dbt_project/logs .pytest_cache .mypy_cache .ruff_cache

@@ -16,7 +16,7 @@ from typing import Any
 from orchestration.files import write_json
 from orchestration.fingerprint import PROJECT, code_fingerprint, inputs_fingerprint
 from orchestration.home import Home
-from orchestration.landing import Landing
+from orchestration.landing import Assertion, Landing
 from orchestration.loading import Loader, newest_by_dataset
 from orchestration.locking import write_lock
 from orchestration.quality.report import READING, SHOWN_ROWS, CheckOutcome, GuardReport
@@ -28,6 +28,8 @@ from orchestration.transform import dbt, going_on
 from orchestration.transform.built import Table, built_tables, first_rows
 from orchestration.transform.dbt import NodeOutcome
 from orchestration.transform.reference import write_load_log
+from orchestration.transform.spark import require_spark
+from orchestration.transform.spark_build import build_on_spark
 
 
 class BuildFailed(Exception):
@@ -71,6 +73,8 @@ def build_models(
     Raises:
         BuildFailed: when a model or a blocking test failed.
         BatchesLost: when landing lacks a batch that its log names.
+        SparkMissing: when Spark shall build and is not installed.
+        ValueError: when Spark shall build a part.
         WarehouseBusy: when another run does not finish in time.
     """
     with write_lock(home, settings().lock_timeout_seconds):
@@ -82,26 +86,49 @@ def build_models(
             )
         # Read once: what lands from here on waits for the next build.
         in_effect = landing.log.in_effect()
-        fingerprint, code = inputs_fingerprint(in_effect), code_fingerprint()
-        start = going_on.plan(home, _note(home), code, in_effect)
+        fingerprint, code = _fingerprint(in_effect), code_fingerprint()
+        if _on_duckdb():
+            start = going_on.plan(home, _note(home), code, in_effect)
+        else:
+            start = going_on.from_nothing(in_effect)
         # Whatever ends this build early, the next one finds no note and starts from nothing.
         forget_build(home)
         write_load_log(home, landing, in_effect)
         going_on.write_changed(home, start.changed)
-        outcomes = dbt.build(home, select, goes_on=start.goes_on, on_line=on_line)
-        nodes = [_with_failing_rows(home, node) for node in outcomes]
+        nodes = _run_models(home, select, on_line, goes_on=start.goes_on)
         if any(not node.passed for node in nodes):
             raise BuildFailed(nodes)
         if not select:
             tests = [asdict(node) for node in nodes if node.resource_type == "test"]
             note = {"inputs_fingerprint": fingerprint, "tests": tests}
-            write_json(_note(home), note | going_on.remark(code, in_effect))
+            if _on_duckdb():  # from what Spark has built, no build goes on
+                note |= going_on.remark(code, in_effect)
+            write_json(_note(home), note)
         return Built(tuple(nodes), built_tables(home))
 
 
 def forget_build(home: Home) -> None:
     """Make the next build start from nothing; until then there is none to publish."""
     _note(home).unlink(missing_ok=True)
+
+
+def _run_models(
+    home: Home, select: Sequence[str], on_line: Callable[[str], None], *, goes_on: bool
+) -> list[NodeOutcome]:
+    if _on_duckdb():
+        nodes = dbt.build(home, select, goes_on=goes_on, on_line=on_line)
+        return [_with_failing_rows(home, node) for node in nodes]
+    if select:
+        raise ValueError("Spark builds all models or none: its tables end with its session")
+    return build_on_spark(home, on_line, shown_rows=SHOWN_ROWS)
+
+
+def _fingerprint(in_effect: Sequence[Assertion]) -> str:
+    return inputs_fingerprint(in_effect, on_spark=not _on_duckdb())
+
+
+def _on_duckdb() -> bool:
+    return settings().target == dbt.DUCKDB
 
 
 def _with_failing_rows(home: Home, node: NodeOutcome) -> NodeOutcome:
@@ -147,8 +174,13 @@ def up_to_date(home: Home) -> bool:
     """Whether the current release is what a run on today's code, registry and landing would give.
 
     Cheap: reads the load log and hashes the code.
+
+    Raises:
+        SparkMissing: when Spark shall build and is not installed.
     """
-    return is_current(home, inputs_fingerprint(Landing.of(home).log.in_effect()))
+    if not _on_duckdb():
+        require_spark()
+    return is_current(home, _fingerprint(Landing.of(home).log.in_effect()))
 
 
 def _guard_checks(home: Home) -> list[CheckRow]:

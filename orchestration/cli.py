@@ -47,6 +47,13 @@ out = Console()
 err = Console(stderr=True)
 
 
+class Target(StrEnum):
+    """The engine that builds the models."""
+
+    duckdb = "duckdb"
+    spark = "spark"
+
+
 class Format(StrEnum):
     """How ``warehouse query`` writes its answer."""
 
@@ -79,8 +86,14 @@ def run(
     live: Annotated[
         bool, typer.Option("--live", help="Ask the live upstreams too, on top of the baseline.")
     ] = False,
+    target: Annotated[
+        Target | None,
+        typer.Option(help="Engine that builds the models; default: WAREHOUSE_TARGET, or duckdb."),
+    ] = None,
 ) -> None:
     """Land the sources, build all models, publish a release."""
+    if target:
+        _build_on(target)
     from orchestration.build import up_to_date
     from orchestration.settings import warehouse_home
 
@@ -141,7 +154,9 @@ def status() -> None:
     waiting = len(Quarantine(home.quarantine).entries())
     out.print(f"{waiting} batches in quarantine" + (": `warehouse quarantine`" if waiting else ""))
     if not up_to_date(home):
-        out.print("Inputs, code or registry have changed since: `warehouse run` publishes them.")
+        out.print(
+            "Inputs, code, registry or engine have changed since: `warehouse run` publishes them."
+        )
 
 
 @app.command()
@@ -522,6 +537,14 @@ def _prepare_dagster() -> None:
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "true"
 
 
+def _build_on(target: Target) -> None:
+    """Make ``target`` the engine of this process; Dagster's assets read it from the settings."""
+    from orchestration.settings import settings
+
+    os.environ["WAREHOUSE_TARGET"] = target.value
+    settings.cache_clear()
+
+
 class UserError(Exception):
     """Something the user can mend; shown without a traceback."""
 
@@ -617,11 +640,12 @@ def main() -> None:
     from orchestration.landing.storage import StorageFailed
     from orchestration.locking import WarehouseBusy
     from orchestration.registry import RegistryError
+    from orchestration.transform.spark import SparkMissing
 
-    mistakes = (UserError, WarehouseBusy, RegistryError, StorageFailed, ValidationError)
+    ours = (UserError, WarehouseBusy, RegistryError, SparkMissing, StorageFailed)
     try:
         app()
-    except (*mistakes, LookupError, FileNotFoundError, ValueError) as mistake:
+    except (*ours, ValidationError, LookupError, FileNotFoundError, ValueError) as mistake:
         message = mistake.args[0] if isinstance(mistake, KeyError) else mistake
         err.print(f"[red]error:[/red] {escape(str(message))}", highlight=False)
         sys.exit(2)

@@ -32,10 +32,21 @@ PACKAGES = (
 )
 
 
-def inputs_fingerprint(in_effect: Iterable[Assertion]) -> str:
-    """Return the hash of code, registry, baseline, packages and the batches that count."""
+#: Packages that matter beside these where Spark builds.
+SPARK_PACKAGES = ("pyspark", "dbt-spark")
+
+
+def inputs_fingerprint(in_effect: Iterable[Assertion], *, on_spark: bool = False) -> str:
+    """Return the hash of code, registry, baseline, packages and the batches that count.
+
+    What Spark has built is not what DuckDB has built, to the last digit of a float: asked for the
+    other engine, a run builds again.
+    """
     batches = "\n".join(f"{a.dataset} {a.source} {a.batch_id}" for a in in_effect)
-    return _hash([_code(), batches.encode()])
+    parts = [_code(), batches.encode()]
+    if on_spark:
+        parts.append("\n".join(f"{name} {version(name)}" for name in SPARK_PACKAGES).encode())
+    return _hash(parts)
 
 
 def code_fingerprint() -> str:

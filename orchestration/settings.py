@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,6 +25,9 @@ class Settings(BaseSettings):
     landing: str | None = Field(
         None,
         description="Folder or `s3://bucket/prefix` of landing, if not `landing` in the home.",
+    )
+    target: Literal["duckdb", "spark"] = Field(
+        "duckdb", description="Engine that builds the models; `warehouse run --target` goes first."
     )
     lock_timeout_seconds: float = Field(
         600, gt=0, description="How long a run waits for another one to finish."
@@ -61,6 +65,19 @@ class Settings(BaseSettings):
     fred_csv_url: str | None = Field(None, description="FRED's CSV address, if not its own.")
     fred_api_url: str | None = Field(None, description="FRED's API address, if not its own.")
     worldbank_url: str | None = Field(None, description="World Bank's API, if not its own.")
+    spark_master: str = Field(
+        "local[2]", description="Where Spark runs: local, or a cluster's URL."
+    )
+    spark_driver_memory: str = Field("2g", description="Memory of Spark's driver.")
+    spark_executor_memory: str = Field(
+        "1g", description="Memory of each of Spark's workers on a cluster."
+    )
+    spark_driver_host: str = Field(
+        "127.0.0.1", description="Address at which a cluster reaches Spark's driver."
+    )
+    spark_shuffle_partitions: int = Field(
+        4, gt=0, description="Parts that Spark cuts a join or a sum into."
+    )
     ecb_url: str | None = Field(None, description="ECB's rate history, if not its own.")
 
 

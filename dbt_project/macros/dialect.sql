@@ -84,8 +84,59 @@
 
 {% macro spark__product(number, order_by) -%}
     aggregate(
-        array_sort(collect_list(struct({{ order_by }} as position, {{ number }} as factor))),
-        1.0d,
-        (result, item) -> result * item.factor
+        array_sort(
+            collect_list(struct({{ order_by }} as position, {{ number }} as factor))
+                filter (where ({{ number }}) is not null)
+        ),
+        cast(null as double),
+        (result, item) -> coalesce(result, 1.0d) * item.factor
     )
+{%- endmacro %}
+
+
+{# A float as a decimal: the nearest one, of two as near the one further from zero. #}
+{% macro to_decimal(number, precision, scale) -%}
+    {{ return(adapter.dispatch('to_decimal')(number, precision, scale)) }}
+{%- endmacro %}
+
+{% macro duckdb__to_decimal(number, precision, scale) -%}
+    cast({{ number }} as decimal({{ precision }}, {{ scale }}))
+{%- endmacro %}
+
+{# Spark's own cast rounds the shortest text of the float. A float of too many digits is an error. #}
+{% macro spark__to_decimal(number, precision, scale) -%}
+    cast(
+        cast(cast(round(({{ number }}) * 1e{{ scale }}d) as bigint) as decimal(19, 0))
+        * 0.{{ '0' * (scale - 1) }}1 as decimal({{ precision }}, {{ scale }})
+    )
+{%- endmacro %}
+
+
+{# A float as text, rounded to so many digits after the point; a trailing zero is not written. #}
+{% macro rounded_text(number, digits) -%}
+    {{ return(adapter.dispatch('rounded_text')(number, digits)) }}
+{%- endmacro %}
+
+{% macro duckdb__rounded_text(number, digits) -%}
+    round({{ number }}, {{ digits }})::string
+{%- endmacro %}
+
+{#
+    Spark's own `round` rounds the shortest text of the float, and floats of seven digits and more, or
+    below a thousandth, are written with an exponent.
+#}
+{% macro spark__rounded_text(number, digits) -%}
+    {%- set rounded = 'round((' ~ number ~ ') * 1e' ~ digits ~ 'd) / 1e' ~ digits ~ 'd' -%}
+    case
+        -- Rounding to zero loses the sign.
+        when {{ rounded }} = 0 and cast(({{ number }}) as string) like '-%' then '-0.0'
+        when {{ rounded }} = 0 or abs({{ rounded }}) between 0.001 and 999999
+            then cast({{ rounded }} as string)
+        else
+            regexp_replace(
+                cast(cast({{ rounded }} as decimal(30, {{ digits }})) as string),
+                '([.][0-9]+?)0+$',
+                '$1'
+            )
+    end
 {%- endmacro %}

@@ -12,12 +12,13 @@
 
 {# A flow in US dollars at the average rate of its period, in units of the currency per dollar. #}
 {% macro in_usd(value, currency, units_per_usd) -%}
-    cast(
-        case
-            when {{ currency }} = 'USD' then {{ value }}::double
-            else {{ value }}::double / nullif({{ units_per_usd }}, 0)
-        end as decimal(24, 6)
-    )
+{%- set in_dollars -%}
+    case
+        when {{ currency }} = 'USD' then {{ value }}::double
+        else {{ value }}::double / nullif({{ units_per_usd }}, 0)
+    end
+{%- endset -%}
+    {{ to_decimal(in_dollars, 24, 6) }}
 {%- endmacro %}
 
 {# Growth in percent over a base; no growth rate has meaning over a base of zero or below. #}

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 TARGET = DBT_PROJECT / "target"
 MANIFEST = TARGET / "manifest.json"
-_PARSED_FROM = TARGET / "parsed_from.json"
+#: The engines, by the names of their outputs in the dbt profile.
+DUCKDB, SPARK = "duckdb", "spark"
+_VIEWS, _MACROS = "config.materialized:view", "config.materialized:table_macro"
 _FLAGS = (
     "--project-dir", str(DBT_PROJECT),
     "--profiles-dir", str(DBT_PROJECT),
@@ -64,17 +66,23 @@ class NodeOutcome:
         return self.status in ("success", "pass", "warn", "no-op")
 
 
-def ensure_parsed() -> Path:
+def ensure_parsed(engine: str = DUCKDB) -> Path:
     """Parse the dbt project unless it stands parsed as it is; returns the manifest's path.
+
+    Each engine has a manifest of its own: models are materialized otherwise and use other macros.
 
     Raises:
         DbtFailed: with dbt's message when the project does not parse.
     """
-    if not (MANIFEST.exists() and _parsed_from() == dbt_fingerprint()):
+    target = _parsed(engine)
+    manifest, parsed_from = target / MANIFEST.name, target / "parsed_from.json"
+    before = json.loads(parsed_from.read_text()) if parsed_from.exists() else None
+    if not (manifest.exists() and before == dbt_fingerprint()):
         with _home_in_environment(Home(Path("data").resolve())):
-            _invoke(None, "parse", "--target-path", str(TARGET), "--log-path", str(TARGET))
-        write_json(_PARSED_FROM, dbt_fingerprint())
-    return MANIFEST
+            where = ("--target-path", str(target), "--log-path", str(target))
+            _invoke(None, "parse", *where, engine=engine)
+        write_json(parsed_from, dbt_fingerprint())
+    return manifest
 
 
 def build(
@@ -106,13 +114,50 @@ def build(
         return _run(home, on_line, "build", *arguments)
 
 
-def run_unit_tests(home: Home) -> list[NodeOutcome]:
+def build_in_session(
+    home: Home,
+    select: Sequence[str] = (),
+    *,
+    on_line: Callable[[str], None] = lambda line: None,
+) -> list[NodeOutcome]:
+    """Build the models and run their tests in the Spark session that is open.
+
+    Raises:
+        DbtFailed: when dbt could not run.
+    """
+    ensure_parsed(SPARK)
+    arguments = ("build", "--exclude-resource-type", "unit_test", *_selected(select))
+    return _run(home, on_line, *arguments, engine=SPARK)
+
+
+def make_empty_tables(home: Home) -> None:
+    """Make the build database anew, with every table and comment that it has, and no rows.
+
+    Raises:
+        DbtFailed: when dbt could not run, or a model failed.
+    """
+    for leftover in home.build.glob("*.duckdb*"):
+        leftover.unlink()
+    # The macro would be one over nothing.
+    _whole(_run(home, lambda line: None, "run", "--empty", "--exclude", _MACROS))
+
+
+def make_views(home: Home) -> None:
+    """Make the views beside the tables of the build database, and the macro over them.
+
+    Raises:
+        DbtFailed: when dbt could not run, or a view failed.
+    """
+    _whole(_run(home, lambda line: None, "run", *_selected([_VIEWS, _MACROS])))
+
+
+def run_unit_tests(home: Home, engine: str = DUCKDB) -> list[NodeOutcome]:
     """Run the unit tests of the models; they need the columns of a warehouse that is built.
 
     Raises:
         DbtFailed: when dbt could not run.
     """
-    return _run(home, lambda line: None, "test", *_selected(["test_type:unit"]))
+    return _run(home, lambda line: None, "test", *_selected(["test_type:unit"]), engine=engine)
 
 
 def compile_models() -> dict[str, str]:
@@ -158,14 +203,23 @@ def _selected(select: Sequence[str]) -> list[str]:
     return ["--select", *select] if select else []
 
 
-def _run(home: Home, on_line: Callable[[str], None], *arguments: str) -> list[NodeOutcome]:
-    target = str(home.build / "dbt")
+def _whole(nodes: Sequence[NodeOutcome]) -> None:
+    failed = [f"{node.name}: {node.message}" for node in nodes if not node.passed]
+    if failed:
+        raise DbtFailed("; ".join(failed))
+
+
+def _run(
+    home: Home, on_line: Callable[[str], None], *arguments: str, engine: str = DUCKDB
+) -> list[NodeOutcome]:
+    target = str(home.build / ("dbt" if engine == DUCKDB else f"dbt-{engine}"))
     with _home_in_environment(home):
-        results = _invoke(on_line, *arguments, "--target-path", target, "--log-path", target)
+        where = ("--target-path", target, "--log-path", target)
+        results = _invoke(on_line, *arguments, *where, engine=engine)
     return [_outcome(result) for result in results]
 
 
-def _invoke(on_line: Callable[[str], None] | None, *arguments: str) -> Any:
+def _invoke(on_line: Callable[[str], None] | None, *arguments: str, engine: str = DUCKDB) -> Any:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
@@ -173,9 +227,10 @@ def _invoke(on_line: Callable[[str], None] | None, *arguments: str) -> Any:
         if on_line and event.info.level in ("info", "warn", "error") and event.info.msg:
             on_line(event.info.msg)
 
-    manifest = None if arguments[0] == "parse" else _manifest()
+    manifest = None if arguments[0] == "parse" else _manifest(engine)
+    asked = [*arguments, "--target", engine, *_FLAGS]
     try:
-        outcome = dbtRunner(manifest=manifest, callbacks=[tell]).invoke([*arguments, *_FLAGS])
+        outcome = dbtRunner(manifest=manifest, callbacks=[tell]).invoke(asked)
     finally:
         # dbt keeps the database open, and with it the lock, for as long as the process lives.
         DuckDBConnectionManager.close_all_connections()
@@ -185,15 +240,15 @@ def _invoke(on_line: Callable[[str], None] | None, *arguments: str) -> Any:
 
 
 @cache
-def _manifest() -> Manifest:
+def _manifest(engine: str) -> Manifest:
     """The parsed project, as dbt itself keeps it between runs."""
     from dbt.contracts.graph.manifest import Manifest
 
-    return Manifest.from_msgpack((TARGET / "partial_parse.msgpack").read_bytes())
+    return Manifest.from_msgpack((_parsed(engine) / "partial_parse.msgpack").read_bytes())
 
 
-def _parsed_from() -> str | None:
-    return json.loads(_PARSED_FROM.read_text()) if _PARSED_FROM.exists() else None
+def _parsed(engine: str) -> Path:
+    return TARGET if engine == DUCKDB else TARGET / engine
 
 
 def _outcome(result: Any) -> NodeOutcome:

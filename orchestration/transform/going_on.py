@@ -38,13 +38,18 @@ class Plan:
     changed: tuple[Assertion, ...]
 
 
+def from_nothing(in_effect: Sequence[Assertion]) -> Plan:
+    """Return how a build starts that has nothing to go on from."""
+    return Plan(goes_on=False, changed=tuple(in_effect))
+
+
 def plan(home: Home, note: Path, code: str, in_effect: Sequence[Assertion]) -> Plan:
     """Return how a build of these assertions by this code starts."""
     before = _places(note, code)
     now = {(a.dataset, a.batch_id): a for a in in_effect}
     databases = (home.build_database, home.scratch_database)
     if before is None or not before.keys() <= now.keys() or not all(d.exists() for d in databases):
-        return Plan(goes_on=False, changed=tuple(in_effect))
+        return from_nothing(in_effect)
     changed = (a for key, a in now.items() if before.get(key) != a.sequence)
     return Plan(goes_on=True, changed=tuple(changed))
 

@@ -71,16 +71,21 @@ def _table(contract: Contract) -> dict[str, Any]:
 
 
 def _reference() -> dict[str, Any]:
-    columns = {"calendar_dates": CALENDAR_DATES, "load_log": LOAD_LOG, "changed": CHANGED}
     return {
         "name": "reference",
         "description": "The registry, trading days and the load log, as the run wrote them.",
         "config": {"meta": {"external_location": "read_parquet('build/reference/{name}.parquet')"}},
         "tables": [
             {"name": name, "columns": [_column(column) for column in of_table]}
-            for name, of_table in (registry_columns() | columns).items()
+            for name, of_table in reference_columns().items()
         ],
     }
+
+
+def reference_columns() -> dict[str, tuple[Column, ...]]:
+    """Return the columns of every table that a run writes beside landing."""
+    written = {"calendar_dates": CALENDAR_DATES, "load_log": LOAD_LOG, "changed": CHANGED}
+    return registry_columns() | written
 
 
 def registry_columns() -> dict[str, tuple[Column, ...]]:

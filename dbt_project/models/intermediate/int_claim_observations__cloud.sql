@@ -41,8 +41,8 @@ growth_changes as (
         'growth of cloud revenue in one of the two quarters' as missing,
         later.evidence || '|' || earlier.evidence as evidence,
         {{ each_once(['later.source_url', 'earlier.source_url']) }} as source_urls,
-        'Growth of ' || round(earlier.cloud_revenue_yoy_percent, 2)::string || ' percent, then '
-        || round(later.cloud_revenue_yoy_percent, 2)::string as note
+        'Growth of ' || {{ rounded_text('earlier.cloud_revenue_yoy_percent', 2) }}
+        || ' percent, then ' || {{ rounded_text('later.cloud_revenue_yoy_percent', 2) }} as note
     from quarters as later
     cross join steps
     inner join quarters as earlier
@@ -119,8 +119,8 @@ pair_changes as (
         'cloud revenue of the quarter and the year before under one structure' as missing,
         segment_evidence || '|' || group_evidence as evidence,
         source_urls,
-        'Share of ' || round(share_percent_before, 2)::string || ' percent, then '
-        || round(share_percent, 2)::string || '. ' || note as note
+        'Share of ' || {{ rounded_text('share_percent_before', 2) }} || ' percent, then '
+        || {{ rounded_text('share_percent', 2) }} || '. ' || note as note
     from pairs
     union all
     select
@@ -134,8 +134,8 @@ pair_changes as (
             as missing,
         segment_evidence as evidence,
         source_urls,
-        'Margin of ' || round(margin_percent_before, 2)::string || ' percent, then '
-        || round(margin_percent, 2)::string || '. ' || note as note
+        'Margin of ' || {{ rounded_text('margin_percent_before', 2) }} || ' percent, then '
+        || {{ rounded_text('margin_percent', 2) }} || '. ' || note as note
     from pairs
 ),
 
@@ -169,9 +169,10 @@ against_peers as (
         || subject.calendar_quarter as missing,
         subject.evidence || '|' || peers.evidence as evidence,
         {{ each_once(['subject.source_url', 'peers.source_url']) }} as source_urls,
-        subject.company_name || ' ' || round(subject.revenue_yoy_percent, 2)::string
+        subject.company_name || ' ' || {{ rounded_text('subject.revenue_yoy_percent', 2) }}
         || ' percent, ' || peer_companies.company_name || ' '
-        || round(peers.revenue_yoy_percent, 2)::string || coalesce(', ' || peers.note, '') as note
+        || {{ rounded_text('peers.revenue_yoy_percent', 2) }}
+        || coalesce(', ' || peers.note, '') as note
     from peers as subject
     cross join peer_companies
     left join peers

@@ -58,15 +58,15 @@ compared_quarters as (
                     then compared.revenue_before
             end
         ) as subject_revenue_before,
-        sum(compared.revenue::decimal(24, 6))::double as all_revenue,
-        sum(compared.revenue_before::decimal(24, 6))::double as all_revenue_before,
+        sum({{ to_decimal('compared.revenue', 24, 6) }})::double as all_revenue,
+        sum({{ to_decimal('compared.revenue_before', 24, 6) }})::double as all_revenue_before,
         {{ joined_list(
             'case when compared.revenue_before is null then compared_companies.name end',
             'compared_companies.company_key'
         ) }} as without_both,
         {{ joined_list(
             "compared_companies.name || ' ' || "
-            ~ "round(compared.revenue_yoy_percent, 2)::string || ' percent'",
+            ~ rounded_text('compared.revenue_yoy_percent', 2) ~ " || ' percent'",
             'compared_companies.company_key'
         ) }} as growth,
         {{ joined_list('compared.evidence', 'compared_companies.company_key', "'|'") }} as evidence,
@@ -99,8 +99,9 @@ share_changes as (
         evidence,
         source_urls,
         'Share of '
-        || round(100 * subject_revenue_before / nullif(all_revenue_before, 0), 2)::string
-        || ' percent, then ' || round(100 * subject_revenue / nullif(all_revenue, 0), 2)::string
+        || {{ rounded_text('100 * subject_revenue_before / nullif(all_revenue_before, 0)', 2) }}
+        || ' percent, then '
+        || {{ rounded_text('100 * subject_revenue / nullif(all_revenue, 0)', 2) }}
         || '. Growth: ' || growth as note
     from compared_quarters
 ),
@@ -172,8 +173,8 @@ revenue_changes as (
         'domestic commerce revenue of the year before under the same structure' as missing,
         evidence,
         source_urls,
-        'Share of ' || round(share_percent_before, 2)::string || ' percent, then '
-        || round(share_percent, 2)::string || ' under ' || structure as note
+        'Share of ' || {{ rounded_text('share_percent_before', 2) }} || ' percent, then '
+        || {{ rounded_text('share_percent', 2) }} || ' under ' || structure as note
     from yearly
     union all
     select
@@ -186,10 +187,11 @@ revenue_changes as (
         'domestic commerce revenue in pairs of one structure over eight quarters' as missing,
         later.evidence || '|' || earlier.evidence as evidence,
         {{ each_once(['later.source_urls', 'earlier.source_urls']) }} as source_urls,
-        'Two years added up: ' || round(earlier.share_percent_before, 2)::string || ' to '
-        || round(earlier.share_percent, 2)::string || ' percent under ' || earlier.structure
-        || ', ' || round(later.share_percent_before, 2)::string || ' to '
-        || round(later.share_percent, 2)::string || ' percent under ' || later.structure as note
+        'Two years added up: ' || {{ rounded_text('earlier.share_percent_before', 2) }} || ' to '
+        || {{ rounded_text('earlier.share_percent', 2) }} || ' percent under ' || earlier.structure
+        || ', ' || {{ rounded_text('later.share_percent_before', 2) }} || ' to '
+        || {{ rounded_text('later.share_percent', 2) }} || ' percent under ' || later.structure
+            as note
     from yearly as later
     left join yearly as earlier on later.fiscal_quarter_index - 4 = earlier.fiscal_quarter_index
 ),

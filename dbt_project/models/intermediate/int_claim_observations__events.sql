@@ -27,7 +27,7 @@ select
     'events from ' || min(event_date)::string || ' to ' || max(event_date)::string
         as observed_period,
     (
-        sum(abnormal_return_percent::decimal(30, 12))::double
+        sum({{ to_decimal('abnormal_return_percent', 30, 12) }})::double
         / nullif(count(abnormal_return_percent), 0)
     ) as observed_value,
     'percent' as unit,

@@ -58,9 +58,9 @@ since_trough as (
         || ' or since' as missing,
         against.evidence,
         against.source_urls,
-        against.security_key || ' ' || round(against.return_since_trough_percent, 2)::string
+        against.security_key || ' ' || {{ rounded_text('against.return_since_trough_percent', 2) }}
         || ' percent, ' || against.benchmark_key || ' '
-        || round(against.benchmark_return_percent, 2)::string || ' percent'
+        || {{ rounded_text('against.benchmark_return_percent', 2) }} || ' percent'
         || case
             when benchmarks.security_type = 'index' then ' without its dividends'
             else ''

@@ -9,7 +9,7 @@ with per_period as (
         periods.period_start,
         periods.period_end,
         periods.currency,
-        sum(rates.units_per_usd::decimal(18, 10)) filter (
+        sum({{ to_decimal('rates.units_per_usd', 18, 10) }}) filter (
             where rates.rate_date >= periods.period_start
         )::double as sum_of_units_per_usd,
         min(rates.rate_date) filter (

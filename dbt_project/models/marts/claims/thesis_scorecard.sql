@@ -125,7 +125,8 @@ select
                                     || ' are on record and ' || counted.of_metric_met_count::string
                                     || ' meet the rule'
                         end,
-                        claims.second_metric || ': ' || round(beside.observed_value, 2)::string
+                        claims.second_metric || ': '
+                        || {{ rounded_text('beside.observed_value', 2) }}
                         || ' (' || beside.observed_period || ')',
                         case
                             when unmeasured.observed_on > newest.observed_on

@@ -446,7 +446,7 @@ select
     share_count_source_url,
     market_cap_usd_millions,
     reporting_currency,
-    (market_cap_usd_millions::double * reporting_units_per_usd)::decimal(24, 6)
+    {{ to_decimal('market_cap_usd_millions::double * reporting_units_per_usd', 24, 6) }}
         as market_cap_millions,
     market_cap_reason,
     revenue_ttm_millions,

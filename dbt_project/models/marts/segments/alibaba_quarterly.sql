@@ -183,7 +183,7 @@ select
     headline.domestic_commerce_revenue as domestic_commerce_revenue_millions,
     headline.domestic_commerce_revenue_yoy_percent,
     consolidated.ai_related_product_revenue as ai_related_product_revenue_millions,
-    stated.ai_product_revenue_triple_digit_streak::int as ai_triple_digit_streak_quarters,
+    round(stated.ai_product_revenue_triple_digit_streak)::int as ai_triple_digit_streak_quarters,
     stated.ordinary_shares_outstanding as ordinary_shares_outstanding_millions,
     releases.document_id,
     releases.reported_on,
