@@ -303,8 +303,10 @@ class Landing:
     def _write(self, contract: Contract, batch: pa.Table, batch_id: str) -> None:
         rows = batch.num_rows
         provenance = {
-            "batch_id": pa.array([batch_id] * rows, pa.string()),
-            "ingested_at": pa.array([datetime.now(UTC)] * rows, pa.timestamp("us", tz="UTC")),
+            "batch_id": pa.repeat(pa.scalar(batch_id, pa.string()), rows),
+            "ingested_at": pa.repeat(
+                pa.scalar(datetime.now(UTC), pa.timestamp("us", tz="UTC")), rows
+            ),
         }
         landed = pa.table(
             [
