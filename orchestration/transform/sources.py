@@ -60,6 +60,7 @@ def _table(contract: Contract) -> dict[str, Any]:
                 "keeps_contract": {
                     "name": f"landing_{contract.dataset}_keeps_contract",
                     "arguments": {
+                        "dataset": contract.dataset,
                         "key": ["batch_id", *contract.key],
                         "required": [c.name for c in columns if not c.nullable],
                         "allowed": {c.name: list(c.allowed) for c in columns if c.allowed},

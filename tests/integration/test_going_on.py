@@ -19,6 +19,7 @@ from orchestration.contracts import CONTRACTS
 from orchestration.home import Home
 from orchestration.landing import Landing
 from orchestration.registry import load_registry
+from orchestration.registry.entries import Security
 from orchestration.release.content_hash import summarise
 from orchestration.release.tables import tables_in
 from orchestration.transform import going_on
@@ -26,15 +27,14 @@ from tests.conftest import warehouse
 
 Row = dict[str, Any]
 
-SECURITIES = {s.security_key: s for s in load_registry().securities}
+SECURITIES = {s.security_key: s for s in load_registry().entries(Security)}
 TICKERS = ("BABA", "9988.HK", "PDD", "JD", "MSFT", "KWEB", "SPY", "^HSI", "3033.HK", "^IXIC")
 #: Sessions of which prices are made: two quarters and a bit.
 FIRST, LAST = date(2026, 3, 16), date(2026, 10, 30)
 
 
 def sessions_of(ticker: str) -> list[date]:
-    calendar = "XHKG" if SECURITIES[ticker].exchange_mic == "XHKG" else "XNYS"
-    days = (day.date() for day in calendars.sessions(load_registry(), calendar))
+    days = calendars.sessions(load_registry(), SECURITIES[ticker].exchange_mic).date
     return [day for day in days if FIRST <= day <= LAST]
 
 
@@ -194,20 +194,19 @@ class World:
         self.land("fx_rate", rows, "ecb")
 
     def share_count(self) -> None:
-        self._changed("kpi", ("ordinary_shares_outstanding",), "kpi")
+        row = self._any("kpi", lambda row: row["kpi"] == "ordinary_shares_outstanding")
+        self.land("kpi", [row | {"value": row["value"] * 2}], "document")
 
     def result(self) -> None:
-        self._changed("company_result", ("revenue",), "metric")
+        row = self._any("company_result", lambda row: row["metric"] == "revenue")
+        # Less than what a table may differ from its total by.
+        value = row["value"] + row["printed_step"] / 4
+        self.land("company_result", [row | {"value": value}], "document")
 
     def publication_day(self) -> None:
         row = self._any("document", lambda row: row["reported_on"] is not None)
         day = row["reported_on"] + timedelta(days=self.random.randint(-9, 9))
         self.land("document", [row | {"reported_on": day}], "document")
-
-    def _changed(self, dataset: str, names: tuple[str, ...], column: str) -> None:
-        row = self._any(dataset, lambda row: row[column] in names)
-        value = row["value"] * type(row["value"])(2)
-        self.land(dataset, [row | {"value": value}], "document")
 
     def _any(self, dataset: str, which: Callable[[Row], bool]) -> Row:
         rows = [row for row in Landing(self.home.landing).newest(dataset).to_pylist() if which(row)]
@@ -278,8 +277,13 @@ def went_on(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 
 def hold_against_a_build_from_nothing(
-    one: Home, other: Home, seed: int, steps: int, monkeypatch: pytest.MonkeyPatch
+    twins: tuple[Home, Home],
+    seed: int,
+    steps: int,
+    kinds_at_once: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    one, other = twins
     world = World(one, seed)
     world.history()
     built(one)
@@ -288,7 +292,8 @@ def hold_against_a_build_from_nothing(
     world.random.shuffle(order)
     heard = went_on(monkeypatch)
     for step in range(steps):
-        kinds = [order.pop() for _ in range(min(len(order), 3))] or [world.random.choice(STEPS)]
+        kinds = [order.pop() for _ in range(min(len(order), kinds_at_once))]
+        kinds = kinds or [world.random.choice(STEPS)]
         for kind in kinds:
             kind(world)
         gone_on = built(one)
@@ -306,7 +311,7 @@ def hold_against_a_build_from_nothing(
 def test_any_sequence_of_builds_equals_a_build_from_nothing(
     twins: tuple[Home, Home], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold_against_a_build_from_nothing(*twins, seed, 6, monkeypatch)
+    hold_against_a_build_from_nothing(twins, seed, 3, 6, monkeypatch)
 
 
 @pytest.mark.long
@@ -314,4 +319,4 @@ def test_any_sequence_of_builds_equals_a_build_from_nothing(
 def test_any_sequence_of_builds_equals_a_build_from_nothing_at_length(
     twins: tuple[Home, Home], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold_against_a_build_from_nothing(*twins, seed, 12, monkeypatch)
+    hold_against_a_build_from_nothing(twins, seed, 12, 2, monkeypatch)

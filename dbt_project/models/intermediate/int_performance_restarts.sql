@@ -1,4 +1,5 @@
 {{ config(materialized='table') }}
+-- depends_on: {{ ref('dim_security') }}
 -- depends_on: {{ ref('fct_daily_price') }}
 {% set benchmarks = benchmarks() %}
 
@@ -56,5 +57,4 @@
         security_key,
         restart_on
     from {{ ref('int_price_restarts') }}
-    where security_key in (select security_key from {{ ref('dim_security') }})
 {% endif %}

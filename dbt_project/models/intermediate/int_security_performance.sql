@@ -32,19 +32,21 @@ with securities as (
     ),
 
     -- From the resting place on, or all where there is none.
+    resume as (
+        select
+            restarts.security_key,
+            coalesce(states.session_date, {{ beginning() }}) as resume_on
+        from {{ ref('int_performance_restarts') }} as restarts
+        left join states on restarts.security_key = states.security_key
+    ),
+
     prices_to_do as (
         select prices.*
         from {{ ref('fct_daily_price') }} as prices
-        inner join (
-            select
-                restarts.security_key,
-                coalesce(states.session_date, {{ beginning() }}) as resume_on
-            from {{ ref('int_performance_restarts') }} as restarts
-            left join states on restarts.security_key = states.security_key
-        ) as resumed
+        inner join resume
             on
-                prices.security_key = resumed.security_key
-                and prices.session_date >= resumed.resume_on
+                prices.security_key = resume.security_key
+                and prices.session_date >= resume.resume_on
     ),
 
     {{ price_chains('prices_to_do', state='states') }},
@@ -122,26 +124,37 @@ benchmark_months as (
     group by month_start
 ),
 
-peaks as (
-    select
-        indexes.*,
-        {% if goes_on() %}
+{% if goes_on() %}
+    resumed as (
+        select
+            indexes.*,
+            states.peak_index as known_peak,
             states.deepest as known_deepest,
-            states.session_date is not null and states.total_return_index is not null as is_known,
-            max(coalesce(states.peak_index, indexes.total_return_index)) over (
-        {% else %}
-            max(indexes.total_return_index) over (
-        {% endif %}
-            partition by indexes.security_id, indexes.chain_start
-            order by indexes.session_date
-            rows between unbounded preceding and current row
-        ) as peak_index
-    from indexes
-    {% if goes_on() %}
+            states.total_return_index is not null as is_known
+        from indexes
         left join states
             on
                 indexes.security_id = states.security_id
                 and indexes.session_date = states.session_date
+    ),
+{% endif %}
+
+{% set index_so_far = 'coalesce(known_peak, total_return_index)' if goes_on()
+    else 'total_return_index' %}
+{% set drawdown_so_far = 'coalesce(known_deepest, drawdown)' if goes_on() else 'drawdown' %}
+
+peaks as (
+    select
+        *,
+        max({{ index_so_far }}) over (
+            partition by security_id, chain_start
+            order by session_date
+            rows between unbounded preceding and current row
+        ) as peak_index
+    {% if goes_on() %}
+        from resumed
+    {% else %}
+        from indexes
     {% endif %}
 ),
 
@@ -155,7 +168,7 @@ drawdowns as (
 troughs as (
     select
         *,
-        min({{ 'coalesce(known_deepest, drawdown)' if goes_on() else 'drawdown' }}) over (
+        min({{ drawdown_so_far }}) over (
             partition by security_id, chain_start
             order by session_date
             rows between unbounded preceding and current row
@@ -294,7 +307,7 @@ first_common as (
             security_id,
             chain_start,
             {{ name }}_chain,
-            min({{ name }}_since) as since,
+            min({{ name }}_since) as met_on,
             min_by({{ name }}_base, {{ name }}_since) as base_ratio
         from (
             select
@@ -324,15 +337,15 @@ first_common as (
         select
             resting.security_id,
             resting.session_date,
-            max(since.{{ name }}_chain) as chain,
-            max_by(since.since, since.{{ name }}_chain) as since,
-            max_by(since.base_ratio, since.{{ name }}_chain) as base_ratio
+            max(met.{{ name }}_chain) as newest_chain,
+            max_by(met.met_on, met.{{ name }}_chain) as met_on,
+            max_by(met.base_ratio, met.{{ name }}_chain) as base_ratio
         from beside_benchmarks as resting
-        inner join since_{{ name }} as since
+        inner join since_{{ name }} as met
             on
-                resting.security_id = since.security_id
-                and resting.chain_start = since.chain_start
-                and resting.session_date >= since.since
+                resting.security_id = met.security_id
+                and resting.chain_start = met.chain_start
+                and resting.session_date >= met.met_on
         where resting.is_resting_place
         group by resting.security_id, resting.session_date
     ),
@@ -346,9 +359,9 @@ measured as (
         lows.trough_index,
         {% for name in benchmarks -%}
             since_{{ name }}.base_ratio as {{ name }}_base,
-            since_{{ name }}.since as {{ name }}_since,
-            known_{{ name }}.chain as known_{{ name }}_chain,
-            known_{{ name }}.since as known_{{ name }}_since,
+            since_{{ name }}.met_on as {{ name }}_since,
+            known_{{ name }}.newest_chain as known_{{ name }}_chain,
+            known_{{ name }}.met_on as known_{{ name }}_since,
             known_{{ name }}.base_ratio as known_{{ name }}_base,
         {% endfor -%}
         own.total_return_index is not null as is_measured

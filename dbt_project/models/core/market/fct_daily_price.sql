@@ -47,7 +47,7 @@ with
             on
                 landed.ticker = said_before.ticker
                 and landed.session_date = said_before.session_date
-        where landed.batch_id not in (select batch_id from changed)
+        where landed.batch_id not in (select changed.batch_id from changed)
     ),
 
     counting as (
@@ -73,8 +73,9 @@ with
 
     prices as (
         select
-            {% for column in raw_columns -%}
-                {{ 'counting.ticker as security_key' if column == 'security_key' else 'counting.' ~ column }},
+            counting.ticker as security_key,
+            {% for column in raw_columns[1:] -%}
+                counting.{{ column }},
             {% endfor -%}
             true as is_to_do
         from counting

@@ -1,23 +1,7 @@
 {{ config(
     materialized=kept_as(), unique_key=['security_key', 'session_date'], on_schema_change='fail'
 ) }}
--- depends_on: {{ ref('int_performance_restarts') }}
-
-{% if goes_on() %}
-    with resumed as (
-        -- A resting place itself may have found the chain that it begins.
-        select
-            restarts.security_key,
-            coalesce(max(measured.session_date), {{ beginning() }}) as resume_on
-        from {{ ref('int_performance_restarts') }} as restarts
-        left join {{ ref('int_security_performance') }} as measured
-            on
-                restarts.security_key = measured.security_key
-                and restarts.restart_on > measured.session_date
-                and measured.is_resting_place
-        group by restarts.security_key
-    )
-{% endif %}
+-- depends_on: {{ ref('int_performance_resumed') }}
 
 select
     measured.security_key,
@@ -45,8 +29,8 @@ from {{ ref('int_security_performance') }} as measured
 inner join {{ ref('dim_security') }} as securities
     on measured.security_key = securities.security_key
 {% if goes_on() %}
-    inner join resumed
+    inner join {{ ref('int_performance_resumed') }} as resumed
         on
             measured.security_key = resumed.security_key
-            and measured.session_date >= resumed.resume_on
+            and measured.session_date >= resumed.restart_on
 {% endif %}

@@ -2,6 +2,10 @@
     What was known on a day is held in spans: from the day on which something was reported until the
     next report. A price takes the span that its session lies in, so nothing reported later can count.
 #}
+{{ config(
+    materialized=kept_as(), unique_key=['security_key', 'session_date'], on_schema_change='fail'
+) }}
+-- depends_on: {{ ref('int_valuation_restarts') }}
 {#  Four quarters are trailing while the next one may still be unreported: 92 days and the lag. #}
 {% set quarters_trail_for_days = 200 %}
 {#  A fiscal year alone, until the annual report of the next one. #}
@@ -32,6 +36,12 @@ with prices as (
         on prices.security_key = securities.security_key
     inner join {{ ref('dim_company') }} as companies
         on securities.company_key = companies.company_key
+    {% if goes_on() %}
+        inner join {{ ref('int_valuation_restarts') }} as restarts
+            on
+                prices.security_key = restarts.security_key
+                and prices.session_date >= restarts.restart_on
+    {% endif %}
 ),
 
 -- Splits: prices and counts are both brought to the splits of today.

@@ -1,0 +1,3 @@
+"""dbt's ``target`` as sqlfluff's Jinja templater sees it."""
+
+type = "duckdb"
