@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from orchestration.contracts import Column
 
+SECONDS_TO_END = 60
 _LOGGING = """\
 rootLogger.level = warn
 rootLogger.appenderRef.file.ref = file
@@ -112,9 +114,19 @@ def spark_session(home: Home) -> Iterator[SparkSession]:
         finally:
             # With the process goes its memory, of which publishing has use.
             gateway.shutdown()
-            gateway.proc.stdin.close()
-            gateway.proc.wait(timeout=60)
+            _end(gateway.proc)
             SparkContext._gateway = SparkContext._jvm = None
+
+
+def _end(java: subprocess.Popen[bytes]) -> None:
+    # Java ends when its input does; on a machine with too much to do it may take its time.
+    assert java.stdin is not None
+    java.stdin.close()
+    try:
+        java.wait(timeout=SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        java.kill()
+        java.wait()
 
 
 def _configuration(home: Home) -> dict[str, str]:
