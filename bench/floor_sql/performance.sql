@@ -25,26 +25,34 @@ indexed as (
 peaks as (
     select
         *,
-        max(total_return_index) over so_far as peak_index,
-        arg_max(session_date, total_return_index) over so_far as peak_date
+        max(total_return_index) over (
+            partition by security_key order by session_date rows unbounded preceding
+        ) as peak_index
     from indexed
-    window so_far as (
-        partition by security_key order by session_date rows unbounded preceding
-    )
+),
+
+drawdowns as (
+    select
+        *,
+        total_return_index / peak_index - 1 as drawdown,
+        min(total_return_index / peak_index - 1) over (
+            partition by security_key order by session_date rows unbounded preceding
+        ) as lowest
+    from peaks
 ),
 
 troughs as (
     select
         *,
-        total_return_index / peak_index - 1 as drawdown,
-        min({
-            'drawdown': total_return_index / peak_index - 1,
-            'session_date': session_date,
-            'index_value': total_return_index
-        }) over (
-            partition by security_key order by session_date rows unbounded preceding
-        ) as trough
-    from peaks
+        max(case when total_return_index = peak_index then session_date end) over so_far
+            as peak_date,
+        max(case when drawdown = lowest then session_date end) over so_far as trough_date,
+        last_value(case when drawdown = lowest then total_return_index end ignore nulls)
+            over so_far as trough_index
+    from drawdowns
+    window so_far as (
+        partition by security_key order by session_date rows unbounded preceding
+    )
 ),
 
 benchmarks as (
@@ -87,10 +95,10 @@ select
     troughs.price_return_index,
     round(100 * troughs.drawdown, 6) as drawdown_from_peak_percent,
     troughs.peak_date,
-    case when troughs.trough.drawdown < 0 then round(
-        100 * (troughs.total_return_index / troughs.trough.index_value - 1), 6
+    case when troughs.lowest < 0 then round(
+        100 * (troughs.total_return_index / troughs.trough_index - 1), 6
     ) end as return_since_trough_percent,
-    case when troughs.trough.drawdown < 0 then troughs.trough.session_date end as trough_date,
+    case when troughs.lowest < 0 then troughs.trough_date end as trough_date,
     round(troughs.total_return_index / kweb / kweb_ratio, 8) as relative_to_kweb,
     case when kweb is not null then kweb_since end as relative_to_kweb_since,
     round(troughs.total_return_index / spy / spy_ratio, 8) as relative_to_spy,
