@@ -1,6 +1,5 @@
 {{ config(materialized='table') }}
--- depends_on: {{ ref('dim_security') }}
--- depends_on: {{ ref('fct_daily_price') }}
+{{ waits_for(['dim_security', 'fct_daily_price']) }}
 {% set benchmarks = benchmarks() %}
 
 {% if goes_on() %}

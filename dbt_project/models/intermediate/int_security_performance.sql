@@ -5,7 +5,7 @@
 {{ config(
     materialized=kept_as(), unique_key=['security_key', 'session_date'], on_schema_change='fail'
 ) }}
--- depends_on: {{ ref('int_performance_restarts') }}
+{{ waits_for(['int_performance_restarts']) }}
 {% set benchmarks = benchmarks() %}
 
 with securities as (
@@ -124,20 +124,22 @@ benchmark_months as (
     group by month_start
 ),
 
-{% if goes_on() %}
-    resumed as (
-        select
-            indexes.*,
+resumed as (
+    select
+        {% if goes_on() %}
             states.peak_index as known_peak,
             states.deepest as known_deepest,
-            states.total_return_index is not null as is_known
-        from indexes
+            states.total_return_index is not null as is_known,
+        {% endif %}
+        indexes.*
+    from indexes
+    {% if goes_on() %}
         left join states
             on
                 indexes.security_id = states.security_id
                 and indexes.session_date = states.session_date
-    ),
-{% endif %}
+    {% endif %}
+),
 
 {% set index_so_far = 'coalesce(known_peak, total_return_index)' if goes_on()
     else 'total_return_index' %}
@@ -151,11 +153,7 @@ peaks as (
             order by session_date
             rows between unbounded preceding and current row
         ) as peak_index
-    {% if goes_on() %}
-        from resumed
-    {% else %}
-        from indexes
-    {% endif %}
+    from resumed
 ),
 
 drawdowns as (

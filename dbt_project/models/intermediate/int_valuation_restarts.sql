@@ -1,6 +1,5 @@
 {{ config(materialized='table') }}
--- depends_on: {{ ref('dim_security') }}
--- depends_on: {{ ref('fct_company_result') }}
+{{ waits_for(['dim_security', 'fct_company_result']) }}
 
 {% if goes_on() %}
     -- Whatever is new of a company may differ in all rows of its securities.
