@@ -124,22 +124,24 @@ benchmark_months as (
     group by month_start
 ),
 
-resumed as (
-    select
-        {% if goes_on() %}
+{% if goes_on() %}
+    resumed as (
+        select
+            indexes.*,
             states.peak_index as known_peak,
             states.deepest as known_deepest,
-            states.total_return_index is not null as is_known,
-        {% endif %}
-        indexes.*
-    from indexes
-    {% if goes_on() %}
+            states.total_return_index is not null as is_known
+        from indexes
         left join states
             on
                 indexes.security_id = states.security_id
                 and indexes.session_date = states.session_date
-    {% endif %}
-),
+    ),
+{% else %}
+    resumed as (
+        select * from indexes
+    ),
+{% endif %}
 
 {% set index_so_far = 'coalesce(known_peak, total_return_index)' if goes_on()
     else 'total_return_index' %}
