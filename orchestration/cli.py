@@ -90,15 +90,21 @@ def run(
         Target | None,
         typer.Option(help="Engine that builds the models; default: WAREHOUSE_TARGET, or duckdb."),
     ] = None,
+    from_nothing: Annotated[
+        bool,
+        typer.Option("--from-nothing", help="Build all tables anew; go on from no earlier build."),
+    ] = False,
 ) -> None:
     """Land the sources, build all models, publish a release."""
     if target:
         _build_on(target)
-    from orchestration.build import up_to_date
+    from orchestration.build import forget_build, up_to_date
     from orchestration.settings import warehouse_home
 
     home = warehouse_home()
-    if not live and up_to_date(home):
+    if from_nothing:
+        forget_build(home)
+    elif not live and up_to_date(home):
         _say_up_to_date()
         return
     from orchestration.run import run_everything

@@ -15,3 +15,11 @@
 {% macro beginning() -%}
     date '1900-01-01'
 {%- endmacro %}
+
+{#
+    Makes a model wait for others that it reads only where the build goes on: dbt sees at parsing what
+    a model depends on, when no build has begun.
+#}
+{% macro waits_for(models) -%}
+    {% if not execute %}{% for model in models %}{% set _ = ref(model) %}{% endfor %}{% endif %}
+{%- endmacro %}

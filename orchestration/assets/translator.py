@@ -41,7 +41,9 @@ class WarehouseTranslator(DagsterDbtTranslator):
             return dg.AssetKey([dbt_resource_props["schema"], name])
         if dbt_resource_props["source_name"] == "landing":
             return baseline_key(name)
-        return {"load_log": LOAD_LOG, "changed": LOAD_LOG, "calendar_dates": CALENDAR_DATES}.get(name, REGISTRY)
+        return {"load_log": LOAD_LOG, "changed": LOAD_LOG, "calendar_dates": CALENDAR_DATES}.get(
+            name, REGISTRY
+        )
 
     def get_asset_spec(
         self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None

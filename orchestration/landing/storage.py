@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -120,15 +120,17 @@ class LocalStorage:
     def entries(self, folder: str) -> dict[str, Entry]:
         """Return the files of a folder, temporary ones left out."""
         try:
-            with os.scandir(self.root / folder) as found:
-                named = sorted(
-                    (one.name, one.stat().st_size)
-                    for one in found
-                    if one.is_file() and not one.name.startswith(".")
-                )
+            with os.scandir(self.root / folder) as listed:
+                found = sorted(listed, key=lambda one: one.name)
         except FileNotFoundError:
             return {}
-        return {f"{folder}/{name}": Entry(size) for name, size in named}
+        entries = {}
+        for one in found:
+            # One may go while the others are looked at.
+            with suppress(FileNotFoundError):
+                if one.is_file() and not one.name.startswith("."):
+                    entries[f"{folder}/{one.name}"] = Entry(one.stat().st_size)
+        return entries
 
     def exists(self, key: str) -> bool:
         """Whether the file is there."""

@@ -1,10 +1,10 @@
-"""A build that goes on from the one before gives what a build from nothing gives, to the last bit."""
+"""A build that goes on from the one before gives what one from nothing gives, to the last bit."""
 
 from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 from orchestration import calendars
 from orchestration.build import build_models, forget_build
 from orchestration.contracts import CONTRACTS
+from orchestration.files import write_json
 from orchestration.home import Home
 from orchestration.landing import Landing
 from orchestration.registry import load_registry
@@ -240,14 +241,14 @@ STEPS: tuple[Callable[[World], None], ...] = (
 
 
 @pytest.fixture
-def twins(published: Home, tmp_path: Path) -> Iterator[tuple[Home, Home]]:
+def twins(published: Home, tmp_path: Path) -> tuple[Home, Home]:
     """Two warehouses over one landing area: one goes on, the other always starts from nothing."""
     one, other = Home(tmp_path / "one"), Home(tmp_path / "other")
     shutil.copytree(published.landing, one.landing)
     for home in (one, other):
         shutil.copytree(published.reference, home.reference)
     other.landing.symlink_to(one.landing)
-    yield one, other
+    return one, other
 
 
 def content(home: Home) -> dict[str, str]:
@@ -320,3 +321,35 @@ def test_any_sequence_of_builds_equals_a_build_from_nothing_at_length(
     twins: tuple[Home, Home], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold_against_a_build_from_nothing(twins, seed, 12, 2, monkeypatch)
+
+
+def test_a_build_that_failed_is_not_gone_on_from(
+    twins: tuple[Home, Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, _ = twins
+    built(home)
+    heard = went_on(monkeypatch)
+    with monkeypatch.context() as broken:
+        broken.setattr("orchestration.build.dbt.build", _killed)
+        with pytest.raises(OSError, match="killed"):
+            built(home)
+    built(home)
+    assert heard == [True, False]
+
+
+def _killed(*_: Any, **__: Any) -> None:
+    raise OSError("killed")
+
+
+def test_other_code_or_a_lost_batch_starts_from_nothing(twins: tuple[Home, Home]) -> None:
+    home, _ = twins
+    home.build_database.touch()
+    home.scratch_database.touch()
+    note = home.build / "note.json"
+    in_effect = Landing(home.landing).log.in_effect()
+    write_json(note, going_on.remark("code", in_effect))
+    assert going_on.plan(home, note, "code", in_effect) == going_on.Plan(True, ())
+    assert not going_on.plan(home, note, "other code", in_effect).goes_on
+    assert not going_on.plan(home, note, "code", in_effect[1:]).goes_on
+    home.scratch_database.unlink()
+    assert not going_on.plan(home, note, "code", in_effect).goes_on

@@ -57,7 +57,7 @@ def test_without_java_the_message_says_what_to_install(monkeypatch: pytest.Monke
 
 def test_the_fingerprint_names_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = Landing(tmp_path / "landing").log
-    on_duckdb = inputs_fingerprint(log)
+    on_duckdb = inputs_fingerprint(log.in_effect())
     monkeypatch.setattr("orchestration.fingerprint.SPARK_PACKAGES", ("dbt-duckdb",))
-    assert inputs_fingerprint(log, on_spark=True) != on_duckdb
-    assert inputs_fingerprint(log, on_spark=False) == on_duckdb
+    assert inputs_fingerprint(log.in_effect(), on_spark=True) != on_duckdb
+    assert inputs_fingerprint(log.in_effect(), on_spark=False) == on_duckdb

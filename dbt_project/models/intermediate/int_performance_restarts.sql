@@ -1,12 +1,11 @@
 {{ config(materialized='table') }}
--- depends_on: {{ ref('dim_security') }}
--- depends_on: {{ ref('fct_daily_price') }}
+{{ waits_for(['dim_security', 'fct_daily_price']) }}
 {% set benchmarks = benchmarks() %}
 
 {% if goes_on() %}
     with of_benchmarks as (
         select min(restart_on) as restart_on
-        from {{ ref('int_price_restarts') }}
+        from {{ ref('price_restarts') }}
         where
             security_key in (
                 {% for key in benchmarks.values() -%}
@@ -33,7 +32,7 @@
         select
             security_key,
             restart_on
-        from {{ ref('int_price_restarts') }}
+        from {{ ref('price_restarts') }}
         union all
         select
             security_key,
@@ -56,5 +55,5 @@
     select
         security_key,
         restart_on
-    from {{ ref('int_price_restarts') }}
+    from {{ ref('price_restarts') }}
 {% endif %}

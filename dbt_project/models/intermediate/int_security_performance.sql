@@ -5,7 +5,7 @@
 {{ config(
     materialized=kept_as(), unique_key=['security_key', 'session_date'], on_schema_change='fail'
 ) }}
--- depends_on: {{ ref('int_performance_restarts') }}
+{{ waits_for(['int_performance_restarts']) }}
 {% set benchmarks = benchmarks() %}
 
 with securities as (
@@ -70,18 +70,18 @@ prices_of_benchmarks as (
 benchmark_levels as (
     select
         securities.security_key as benchmark_key,
-        indexes.session_date,
-        date_trunc('month', indexes.session_date)::date as month_start,
+        measured.session_date,
+        date_trunc('month', measured.session_date)::date as month_start,
         case
             when securities.security_type = 'index'
-                then indexes.price_return_index
-            else indexes.total_return_index
+                then measured.price_return_index
+            else measured.total_return_index
         end as index_value,
         case
-            when securities.security_type = 'index' then date '1900-01-01' else indexes.chain_start
+            when securities.security_type = 'index' then date '1900-01-01' else measured.chain_start
         end as chain_start
-    from benchmark_indexes as indexes
-    inner join securities on indexes.security_id = securities.security_id
+    from benchmark_indexes as measured
+    inner join securities on measured.security_id = securities.security_id
 ),
 
 benchmark_days as (
@@ -137,6 +137,10 @@ benchmark_months as (
                 indexes.security_id = states.security_id
                 and indexes.session_date = states.session_date
     ),
+{% else %}
+    resumed as (
+        select * from indexes
+    ),
 {% endif %}
 
 {% set index_so_far = 'coalesce(known_peak, total_return_index)' if goes_on()
@@ -151,11 +155,7 @@ peaks as (
             order by session_date
             rows between unbounded preceding and current row
         ) as peak_index
-    {% if goes_on() %}
-        from resumed
-    {% else %}
-        from indexes
-    {% endif %}
+    from resumed
 ),
 
 drawdowns as (
@@ -259,24 +259,24 @@ beside_benchmarks as (
         {% for name in benchmarks -%}
             troughs.total_return_index / nullif(
                 coalesce(
-                    days.{{ name }}_level,
-                    case when troughs.is_month_end then months.{{ name }}_level end
+                    of_day.{{ name }}_level,
+                    case when troughs.is_month_end then of_month.{{ name }}_level end
                 ),
                 0
             ) as {{ name }}_ratio,
             case
                 when troughs.total_return_index is not null
                     then coalesce(
-                        days.{{ name }}_chain,
-                        case when troughs.is_month_end then months.{{ name }}_chain end
+                        of_day.{{ name }}_chain,
+                        case when troughs.is_month_end then of_month.{{ name }}_chain end
                     )
             end as {{ name }}_chain,
         {% endfor -%}
         troughs.source_url
     from troughs
-    left join benchmark_days as days on troughs.session_date = days.session_date
-    left join benchmark_months as months
-        on date_trunc('month', troughs.session_date)::date = months.month_start
+    left join benchmark_days as of_day on troughs.session_date = of_day.session_date
+    left join benchmark_months as of_month
+        on date_trunc('month', troughs.session_date)::date = of_month.month_start
     left join months_of_two_chains as broken
         on date_trunc('month', troughs.session_date)::date = broken.month_start
 ),

@@ -1,6 +1,5 @@
 {{ config(materialized='table') }}
--- depends_on: {{ ref('dim_security') }}
--- depends_on: {{ ref('fct_company_result') }}
+{{ waits_for(['dim_security', 'fct_company_result']) }}
 
 {% if goes_on() %}
     -- Whatever is new of a company may differ in all rows of its securities.
@@ -46,7 +45,7 @@
         select
             security_key,
             restart_on
-        from {{ ref('int_price_restarts') }}
+        from {{ ref('price_restarts') }}
         union all
         select
             securities.security_key,
@@ -70,5 +69,5 @@
     select
         security_key,
         restart_on
-    from {{ ref('int_price_restarts') }}
+    from {{ ref('price_restarts') }}
 {% endif %}

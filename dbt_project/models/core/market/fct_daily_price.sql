@@ -1,7 +1,7 @@
 {{ config(
     materialized=kept_as(), unique_key=['security_key', 'session_date'], on_schema_change='fail'
 ) }}
--- depends_on: {{ ref('int_price_restarts') }}
+{{ waits_for(['price_restarts']) }}
 {% set raw_columns = [
     'security_key', 'session_date', 'open', 'high', 'low', 'close', 'adj_close', 'volume', 'currency',
     'observation_frequency', 'split_basis', 'source_url',
@@ -12,7 +12,7 @@
 with
 {% if goes_on() %}
     restarts as (
-        select * from {{ ref('int_price_restarts') }}
+        select * from {{ ref('price_restarts') }}
     ),
 
     changed as (

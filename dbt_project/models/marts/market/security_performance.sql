@@ -1,7 +1,7 @@
 {{ config(
     materialized=kept_as(), unique_key=['security_key', 'session_date'], on_schema_change='fail'
 ) }}
--- depends_on: {{ ref('int_performance_resumed') }}
+{{ waits_for(['int_performance_resumed']) }}
 
 select
     measured.security_key,

@@ -5,7 +5,7 @@
 {{ config(
     materialized=kept_as(), unique_key=['security_key', 'session_date'], on_schema_change='fail'
 ) }}
--- depends_on: {{ ref('int_valuation_restarts') }}
+{{ waits_for(['int_valuation_restarts']) }}
 {#  Four quarters are trailing while the next one may still be unreported: 92 days and the lag. #}
 {% set quarters_trail_for_days = 200 %}
 {#  A fiscal year alone, until the annual report of the next one. #}
