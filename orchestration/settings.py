@@ -32,6 +32,11 @@ class Settings(BaseSettings):
     lock_timeout_seconds: float = Field(
         600, gt=0, description="How long a run waits for another one to finish."
     )
+    memory_limit: str = Field(
+        "4GB",
+        pattern=r"^\d+(?:\.\d+)?\s?(?:[KMGT]i?B)$",
+        description="Memory that DuckDB may take to build and publish; the rest goes to disk.",
+    )
     prices_since: date = Field(
         date(2014, 1, 1), description="First session of which daily prices are fetched."
     )

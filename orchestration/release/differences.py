@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from orchestration.release.catalogue import Release
 from orchestration.release.tables import Table, quoted
+from orchestration.settings import settings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -189,7 +190,9 @@ def compared(before: Release, after: Release, spill: Path) -> Iterator[Compared]
     )
     other_columns: dict[str, Mapping[str, int]] = {}
     whole_rows: dict[str, tuple[int, int]] = {}
-    with duckdb.connect(config={"temp_directory": str(spill)}) as connection:
+    with duckdb.connect(
+        config={"temp_directory": str(spill), "memory_limit": settings().memory_limit}
+    ) as connection:
         columns = ", ".join(
             f"{name} {'date' if name.startswith('period_') else 'varchar'}" for name in COLUMNS
         )

@@ -37,6 +37,7 @@ from orchestration.release.ops_tables import (
     write_ops_tables,
 )
 from orchestration.release.tables import Table, quoted, tables_in
+from orchestration.settings import settings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -147,7 +148,12 @@ def _build_opened(home: Home) -> Iterator[DuckDBPyConnection]:
     if not home.build_database.exists():
         raise ReleaseRefused(f"there is no build to publish at {home.build_database}")
     # In memory, DuckDB would spill into the working directory.
-    with duckdb.connect(config={"temp_directory": str(home.build / "spill")}) as connection:
+    with duckdb.connect(
+        config={
+            "temp_directory": str(home.build / "spill"),
+            "memory_limit": settings().memory_limit,
+        }
+    ) as connection:
         connection.execute("attach $1 as build (read_only)", [str(home.build_database)])
         connection.execute("use build")
         yield connection
@@ -158,6 +164,7 @@ def _opened(database: Path) -> Iterator[DuckDBPyConnection]:
     import duckdb
 
     with duckdb.connect(str(database)) as connection:
+        connection.execute("set memory_limit = $1", [settings().memory_limit])
         yield connection
 
 

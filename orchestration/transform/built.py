@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestration.home import Home
+from orchestration.settings import settings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -78,6 +79,7 @@ def _opened(home: Home) -> Iterator[DuckDBPyConnection]:
     import duckdb
 
     with duckdb.connect(str(home.build_database), read_only=True) as connection:
+        connection.execute("set memory_limit = ?", [settings().memory_limit])
         connection.execute("attach ? as scratch (read_only)", [str(home.scratch_database)])
         # Views name the files of landing relative to the warehouse.
         connection.execute("set file_search_path = ?", [str(home.root)])
