@@ -6,6 +6,9 @@
     materialized=kept_as(), unique_key=['security_key', 'session_date'], on_schema_change='fail'
 ) }}
 {{ waits_for(['int_performance_restarts']) }}
+{% if target.type == 'spark' %}
+{{ performance_in_line() }}
+{% else %}
 {% set benchmarks = benchmarks() %}
 
 with securities as (
@@ -430,4 +433,5 @@ from measured
 inner join securities on measured.security_id = securities.security_id
 {% if goes_on() %}
     where not measured.is_known
+{% endif %}
 {% endif %}
