@@ -26,7 +26,6 @@ def land_made_prices(home: Home, folder: Path) -> None:
     """Land three years of daily prices with gaps; the baseline has hardly any."""
     folder.mkdir(parents=True, exist_ok=True)
     loader = Loader(home)
-    loader.landing.prepare()
     for number, (ticker, calendar) in enumerate(MADE.items()):
         held = calendars.sessions(loader.registry, calendar)
         held = held[(held >= "2022-06-01") & (held <= "2025-06-30")]

@@ -60,7 +60,7 @@ def on_duckdb(tmp_path_factory: pytest.TempPathFactory) -> Home:
 def on_spark(on_duckdb: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnSpark]:
     """The same landing, built and tested by Spark on this machine."""
     home = Home(tmp_path_factory.mktemp("on_spark") / "warehouse")
-    shutil.copytree(on_duckdb.landing, home.landing)
+    shutil.copytree(on_duckdb.gathered, home.gathered)
     shutil.copytree(on_duckdb.reference, home.reference)
     with warehouse(home), spark_session(home) as session:
         yield OnSpark(home, session, dbt.build_in_session(home))
@@ -125,7 +125,7 @@ def test_a_value_that_differs_is_found(on_spark: OnSpark, on_duckdb: Home, tmp_p
 
 
 def test_a_broken_batch_stops_the_models_and_its_rows_are_shown(on_spark: OnSpark) -> None:
-    batch = next(on_spark.home.landing.glob("event/[0-9a-f]*.parquet"))
+    batch = next(on_spark.home.gathered.glob("event/[0-9a-f]*.parquet"))
     twice = batch.with_name(f"twice-{batch.name}")
     shutil.copy(batch, twice)
     try:
