@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.servers import free_port, wait_until_up
 
 LOOPBACK = "127.0.0.1"
 SECONDS_TO_START = 120
@@ -33,7 +33,7 @@ def cluster(folder: Path, *, workers: int = 2) -> Iterator[Cluster]:
     import pyspark
 
     spark_class = str(Path(pyspark.__file__).parent / "bin" / "spark-class")
-    port = _free_port()
+    port = free_port()
     master = f"spark://{LOOPBACK}:{port}"
     folders = tuple(folder / f"worker-{number}" for number in range(workers))
     for made in (folder, *folders):
@@ -59,24 +59,15 @@ def cluster(folder: Path, *, workers: int = 2) -> Iterator[Cluster]:
                         cwd=folder,
                     )
                 )
-        _wait_for(logs[0], "Registering worker", workers)
+        wait_until_up(
+            started[0],
+            logs[0],
+            lambda: logs[0].read_text(errors="replace").count("Registering worker") >= workers,
+            SECONDS_TO_START,
+        )
         yield Cluster(master, folders)
     finally:
         for process in reversed(started):
             process.terminate()
         for process in started:
             process.wait(timeout=60)
-
-
-def _wait_for(log: Path, line: str, times: int) -> None:
-    give_up = time.monotonic() + SECONDS_TO_START
-    while log.read_text(errors="replace").count(line) < times:
-        if time.monotonic() > give_up:
-            raise AssertionError(f"{line!r} is not {times} times in {log.read_text()}")
-        time.sleep(0.2)
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as found:
-        found.bind((LOOPBACK, 0))
-        return int(found.getsockname()[1])
