@@ -98,6 +98,13 @@ placed as (
             and studies.date_precision = 'day'
 ),
 
+-- Of ten thousand securities an event study asks for a few.
+asked_for as (
+    select security_key from studies
+    union
+    select market_benchmark as security_key from studies
+),
+
 prices as (
     select
         prices.security_key,
@@ -111,6 +118,7 @@ prices as (
         lag(prices.split_basis) over of_security as split_basis_before,
         lag(sessions.session_number) over of_security as session_number_before
     from {{ ref('fct_daily_price') }} as prices
+    inner join asked_for on prices.security_key = asked_for.security_key
     inner join {{ ref('dim_security') }} as securities
         on prices.security_key = securities.security_key
     inner join sessions

@@ -112,24 +112,36 @@ share_counts as (
         and documents.reported_on is not null
 ),
 
+ranked_counts as (
+    select
+        *,
+        row_number() over (
+            partition by company_key
+            order by as_of desc, {{ newest_print_first() }}
+        ) as preference
+    from share_counts
+),
+
+report_days as (
+    select
+        company_key,
+        known_on,
+        min(min(preference)) over (
+            partition by company_key order by known_on
+        ) as best_so_far
+    from ranked_counts
+    group by company_key, known_on
+),
+
 counts_known as (
     select
         counts.*,
         report_days.known_on as valid_from
-    from (
-        select distinct
-            company_key,
-            known_on
-        from share_counts
-    ) as report_days
-    inner join share_counts as counts
+    from report_days
+    inner join ranked_counts as counts
         on
             report_days.company_key = counts.company_key
-            and report_days.known_on >= counts.known_on
-    qualify row_number() over (
-        partition by report_days.company_key, report_days.known_on
-        order by counts.as_of desc, {{ newest_print_first('counts.') }}
-    ) = 1
+            and report_days.best_so_far = counts.preference
 ),
 
 splits_after_count as (
