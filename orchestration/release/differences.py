@@ -326,7 +326,8 @@ def _compare_figures(
         for column in common
         if column not in {*figures.key, figures.document, figures.value, figures.unit_column}
     ]
-    return _other_columns(connection, [*figures.key, figures.document], others)
+    _pair(connection, [*figures.key, figures.document], others)
+    return _other_columns(connection, others)
 
 
 def _of(old: str, new: str, told: str) -> str:
@@ -414,36 +415,48 @@ def _compare_rows(
             f"{old}, {new}, null, null"
         )
 
-    same = _same_key(key)
     queries = [
-        f"{row('new', 'a')} from after as a where not exists (from before as b where {same})",
-        f"{row('gone', 'b')} from before as b where not exists (from after as a where {same})",
+        f"{row('new', 'a')} from pair where b.is_there is null",
+        f"{row('gone', 'b')} from pair where a.is_there is null",
     ]
     queries += [
-        f"{row('changed', 'a', column)} from before as b inner join after as a on {same} "
-        f"where b.{quoted(column)} is distinct from a.{quoted(column)}"
+        f"{row('changed', 'a', column)} from pair where b.is_there and a.is_there "
+        f"and b.{quoted(column)} is distinct from a.{quoted(column)}"
         for column in told
     ]
+    _pair(connection, key, values)
     for query in queries:
         connection.execute(f"insert into difference {query}", [name])
-    return _other_columns(connection, key, [c for c in values if c not in told])
+    return _other_columns(connection, [c for c in values if c not in told])
 
 
-def _same_key(key: Sequence[str]) -> str:
-    return " and ".join(f"b.{quoted(c)} is not distinct from a.{quoted(c)}" for c in key)
+def _pair(connection: DuckDBPyConnection, key: Sequence[str], values: Sequence[str]) -> None:
+    """Make the table ``pair`` of the rows that differ: how each was, ``b``, and how it is, ``a``.
+
+    One join, however much is asked of it: of prices there are millions, of changes a few.
+    """
+    same = " and ".join(f"b.{quoted(c)} is not distinct from a.{quoted(c)}" for c in key)
+    differs = [f"b.{quoted(c)} is distinct from a.{quoted(c)}" for c in values]
+    connection.execute(
+        f"""
+        create or replace temp table pair as
+        select b, a
+        from (select true as is_there, * from before) as b
+        full join (select true as is_there, * from after) as a on {same}
+        where {" or ".join(["b.is_there is null", "a.is_there is null", *differs])}
+        """  # noqa: S608 - names of columns
+    )
 
 
-def _other_columns(
-    connection: DuckDBPyConnection, key: Sequence[str], columns: Sequence[str]
-) -> dict[str, int]:
-    """Count, by column, the rows that both releases have and that differ in it."""
+def _other_columns(connection: DuckDBPyConnection, columns: Sequence[str]) -> dict[str, int]:
+    """Count, by column, the rows of ``pair`` that both releases have and that differ in it."""
     if not columns:
         return {}
     counts = ", ".join(
         f"count(*) filter (where b.{quoted(c)} is distinct from a.{quoted(c)})" for c in columns
     )
     [found] = connection.execute(
-        f"select {counts} from before as b inner join after as a on {_same_key(key)}"  # noqa: S608
+        f"select {counts} from pair where b.is_there and a.is_there"  # noqa: S608
     ).fetchall()
     return {column: count for column, count in zip(columns, found, strict=True) if count}
 

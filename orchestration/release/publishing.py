@@ -77,45 +77,45 @@ def publish(
         home.releases.mkdir(parents=True, exist_ok=True)
         remove_leftovers(home)
         kept = releases(home)
+        # One session after the other: each may take all the memory that there is leave to take.
         with _build_opened(home) as build:
             tables = {table: summarise(build, table) for table in tables_in(build, CONTENT_SCHEMAS)}
-            if not tables:
-                raise ReleaseRefused(f"{home.build_database} has no tables in core or marts")
-            manifest = Manifest(
-                release_id="",
-                created_at=datetime.now(UTC),
-                git_revision=git_revision,
-                inputs_fingerprint=inputs_fingerprint,
-                tables={str(table): summary for table, summary in tables.items()},
-                checks=summarise_checks(checks),
-                newest_observations=newest_observations,
-                bytes=0,
-            )
-            manifest = replace(manifest, release_id=_next_id(manifest, kept))
-            folder = partial_folder(home, manifest.release_id)
-            try:
-                folder.mkdir()
+        if not tables:
+            raise ReleaseRefused(f"{home.build_database} has no tables in core or marts")
+        manifest = Manifest(
+            release_id="",
+            created_at=datetime.now(UTC),
+            git_revision=git_revision,
+            inputs_fingerprint=inputs_fingerprint,
+            tables={str(table): summary for table, summary in tables.items()},
+            checks=summarise_checks(checks),
+            newest_observations=newest_observations,
+            bytes=0,
+        )
+        manifest = replace(manifest, release_id=_next_id(manifest, kept))
+        folder = partial_folder(home, manifest.release_id)
+        try:
+            folder.mkdir()
+            with _build_opened(home) as build:
                 _copy_database(build, folder / DATABASE_FILE)
-                with _opened(folder / DATABASE_FILE) as database:
-                    write_ops_tables(database, manifest, checks, assertions)
-                    _write_parquet(database, folder, tables, kept)
-                    if report:
-                        page = _rendered(report, database)
-                        (folder / REPORT_FILE).write_text(page, encoding="utf-8")
-                # A folder of its own: the session that has the build open may spill too.
-                spill = home.build / "spill-changes"
-                write_changes(Release(folder, manifest), current_release(home), spill)
-                if docs:
-                    docs_path(folder).parent.mkdir()
-                    shutil.copy(docs, docs_path(folder))
-                written = sum(path.stat().st_size for path in _files(folder))
-                manifest = replace(manifest, bytes=written)
-                manifest.write(folder)
-                _sync(folder)
-                folder.rename(home.releases / manifest.release_id)
-                sync_folder(home.releases)
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
+            with _opened(folder / DATABASE_FILE) as database:
+                write_ops_tables(database, manifest, checks, assertions)
+                _write_parquet(database, folder, tables, kept)
+                if report:
+                    page = _rendered(report, database)
+                    (folder / REPORT_FILE).write_text(page, encoding="utf-8")
+            write_changes(Release(folder, manifest), current_release(home), home.build / "spill")
+            if docs:
+                docs_path(folder).parent.mkdir()
+                shutil.copy(docs, docs_path(folder))
+            written = sum(path.stat().st_size for path in _files(folder))
+            manifest = replace(manifest, bytes=written)
+            manifest.write(folder)
+            _sync(folder)
+            folder.rename(home.releases / manifest.release_id)
+            sync_folder(home.releases)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
         switch_to(home, manifest.release_id)
         remove_old_releases(home)
         return Release(home.current.resolve(), manifest)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from orchestration.report.coverage import letters
@@ -307,12 +309,11 @@ def documents(release: DuckDBPyConnection) -> tuple[tuple[str, Table], ...]:
                         Cell(str(row["period_end"])),
                         Cell(row["source_quality"]),
                     )
-                    for row in found
-                    if row["name"] == name
+                    for row in of_company
                 ),
             ),
         )
-        for name in dict.fromkeys(row["name"] for row in found)
+        for name, of_company in groupby(found, key=itemgetter("name"))
     )
 
 
