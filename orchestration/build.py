@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,8 @@ def build_models(
     """Build the models and run their tests; without ``select`` all of them.
 
     A whole build goes on from the database of the last one where it can (see
-    ``orchestration.transform.going_on``), else it starts from nothing; the result is the same.
+    ``orchestration.transform.going_on``), else it starts from nothing; the result is the same, and
+    so is what is returned: a model or test left as it stood has taken no time.
 
     Raises:
         BuildFailed: when a model or a blocking test failed.
@@ -87,24 +88,24 @@ def build_models(
         # Read once: what lands from here on waits for the next build.
         in_effect = landing.log.in_effect()
         fingerprint, code = _fingerprint(in_effect), code_fingerprint()
-        if _on_duckdb():
-            start = going_on.plan(home, _note(home), code, in_effect)
+        if _on_duckdb() and not select:
+            start = going_on.plan(home, _read_note(home), code, in_effect)
         else:
             start = going_on.from_nothing(in_effect)
         # Whatever ends this build early, the next one finds no note and starts from nothing.
         forget_build(home)
         write_load_log(home, landing, in_effect)
         going_on.write_changed(home, start.changed)
-        nodes = _run_models(home, select, on_line, goes_on=start.goes_on)
-        if any(not node.passed for node in nodes):
-            raise BuildFailed(nodes)
+        built = _run_models(home, select or start.select, on_line, goes_on=start.goes_on)
+        if any(not node.passed for node in built):
+            raise BuildFailed(built)
+        nodes = start.whole(built)
         if not select:
-            tests = [asdict(node) for node in nodes if node.resource_type == "test"]
-            note = {"inputs_fingerprint": fingerprint, "tests": tests}
+            note = {"inputs_fingerprint": fingerprint, "nodes": [asdict(node) for node in nodes]}
             if _on_duckdb():  # from what Spark has built, no build goes on
                 note |= going_on.remark(code, in_effect)
             write_json(_note(home), note)
-        return Built(tuple(nodes), built_tables(home))
+        return Built(nodes, built_tables(home))
 
 
 def forget_build(home: Home) -> None:
@@ -145,9 +146,9 @@ def publish_build(home: Home) -> tuple[Release, bool]:
         ReleaseRefused: when a blocking check failed or the report cannot be rendered.
     """
     with write_lock(home, settings().lock_timeout_seconds):
-        if not _note(home).exists():
+        note = _read_note(home)
+        if not note:
             raise NothingBuilt(f"{home.build} holds no whole build; materialize all models first")
-        note = json.loads(_note(home).read_text(encoding="utf-8"))
         fingerprint = note["inputs_fingerprint"]
         current = current_release(home)
         if current is not None and is_current(home, fingerprint):
@@ -159,7 +160,7 @@ def publish_build(home: Home) -> tuple[Release, bool]:
             git_revision=_git_revision(),
             checks=[
                 *_guard_checks(home),
-                *map(_test_check, note["tests"]),
+                *_test_checks(note),
                 *agreement_checks(home.build_database),
             ],
             assertions=landing.log.assertions(),
@@ -205,19 +206,30 @@ def _observed(outcome: CheckOutcome, report: GuardReport) -> str:
     return outcome.detail if outcome.check == READING else f"{report.rows} rows"
 
 
-def _test_check(test: dict[str, Any]) -> CheckRow:
-    node = NodeOutcome(**test)
-    return CheckRow(
-        asset="dbt",
-        check=node.name,
-        severity="warn" if node.status == "warn" else "error",
-        passed=node.status == "pass",
-        observed=f"{node.failures} failing rows",
-    )
+def _test_checks(note: Mapping[str, Any]) -> list[CheckRow]:
+    return [
+        CheckRow(
+            asset="dbt",
+            check=node.name,
+            severity="warn" if node.status == "warn" else "error",
+            passed=node.status == "pass",
+            observed=f"{node.failures} failing rows",
+        )
+        for node in going_on.nodes_of(note)
+        if node.resource_type == "test"
+    ]
 
 
 def _note(home: Home) -> Path:
     return home.build / "built.json"
+
+
+def _read_note(home: Home) -> Mapping[str, Any]:
+    """Return what the last whole build has left; empty where none stands."""
+    if not _note(home).exists():
+        return {}
+    note: dict[str, Any] = json.loads(_note(home).read_text(encoding="utf-8"))
+    return note
 
 
 def _git_revision() -> str | None:

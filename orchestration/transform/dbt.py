@@ -92,7 +92,7 @@ def build(
     goes_on: bool = False,
     on_line: Callable[[str], None] = lambda line: None,
 ) -> list[NodeOutcome]:
-    """Build the models and run their tests; without ``select`` everything.
+    """Build the models that ``select`` names and run their tests; without it everything.
 
     With ``goes_on`` the big facts keep what stands in the database and ``reference.changed`` says
     what to add; otherwise all that is built is built from nothing. ``on_line`` is told each line
@@ -107,11 +107,11 @@ def build(
         for leftover in home.build.glob("*.duckdb*"):
             leftover.unlink()
     # Unit tests are about the code, not the data: `make test` runs them.
-    arguments = ["--exclude-resource-type", "unit_test", *_selected(select)]
-    if select:
-        return _run(home, on_line, "build", "--full-refresh", *arguments)
+    arguments = ["build", "--exclude-resource-type", "unit_test", *_selected(select)]
+    if not goes_on:
+        arguments.append("--full-refresh")
     with _in_environment("WAREHOUSE_GOES_ON", "yes" if goes_on else "no"):
-        return _run(home, on_line, "build", *arguments)
+        return _run(home, on_line, *arguments)
 
 
 def build_in_session(

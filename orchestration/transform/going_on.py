@@ -1,17 +1,16 @@
 """Whether a build may go on from the database of the last one, and what has changed since.
 
-The note of a whole build says which code made it and where every batch stood in the load log. The
-next build goes on from its database when the code is the same and no batch has gone; the batches
-that are new or were asserted again are all that can make a difference. Anything else, a note that
-is missing included, means: from nothing.
+The note of a whole build says which code made it, where every batch stood in the load log and what
+became of every model and test. The next build goes on from its database when the code is the same
+and no batch has gone; the batches that are new or were asserted again are all that can make a
+difference. Models and tests that read none of their datasets are left as they stand. Anything else,
+a note that is missing included, means: from nothing.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +21,14 @@ from orchestration.contracts.contract import STRING
 from orchestration.files import write_atomically
 from orchestration.home import Home
 from orchestration.landing import Assertion
+from orchestration.transform.dbt import NodeOutcome
+
+#: Tag of the models that a build makes whatever has landed: they read all of the load log, today's
+#: date, or which batches are new.
+EVERY_BUILD = "every_build"
+
+#: What is said of a model or test that reads nothing new.
+LEFT = "left as it stood: it reads nothing that is new"
 
 #: Grain: dataset, batch_id.
 CHANGED = (
@@ -32,10 +39,29 @@ CHANGED = (
 
 @dataclass(frozen=True)
 class Plan:
-    """How a build starts: from the kept database or from nothing, and the batches new to it."""
+    """How a build starts: from the kept database or from nothing, and the batches new to it.
+
+    ``kept`` is what became of every model and test when they were last built.
+    """
 
     goes_on: bool
     changed: tuple[Assertion, ...]
+    kept: tuple[NodeOutcome, ...] = ()
+
+    @property
+    def select(self) -> tuple[str, ...]:
+        """What must be built, in dbt's selection syntax; empty for everything."""
+        if not self.goes_on:
+            return ()
+        datasets = sorted({assertion.dataset for assertion in self.changed})
+        return (f"tag:{EVERY_BUILD}", *(f"source:landing.{dataset}+" for dataset in datasets))
+
+    def whole(self, built: Sequence[NodeOutcome]) -> tuple[NodeOutcome, ...]:
+        """Return what became of every model and test: of those left as they stood, what had."""
+        anew = {node.unique_id for node in built}
+        stood = (node for node in self.kept if node.unique_id not in anew)
+        left = (replace(node, seconds=0.0, message=LEFT) for node in stood)
+        return (*left, *built)
 
 
 def from_nothing(in_effect: Sequence[Assertion]) -> Plan:
@@ -43,20 +69,33 @@ def from_nothing(in_effect: Sequence[Assertion]) -> Plan:
     return Plan(goes_on=False, changed=tuple(in_effect))
 
 
-def plan(home: Home, note: Path, code: str, in_effect: Sequence[Assertion]) -> Plan:
-    """Return how a build of these assertions by this code starts."""
-    before = _places(note, code)
-    now = {(a.dataset, a.batch_id): a for a in in_effect}
+def plan(home: Home, note: Mapping[str, Any], code: str, in_effect: Sequence[Assertion]) -> Plan:
+    """Return how a build of these assertions by this code starts, given the note of the last one.
+
+    The note is empty where no whole build stands.
+    """
     databases = (home.build_database, home.scratch_database)
-    if before is None or not before.keys() <= now.keys() or not all(d.exists() for d in databases):
+    if note.get("code") != code or not all(database.exists() for database in databases):
+        return from_nothing(in_effect)
+    before = {(dataset, batch_id): sequence for dataset, batch_id, sequence in note["places"]}
+    now = {(a.dataset, a.batch_id): a for a in in_effect}
+    if not before.keys() <= now.keys():
         return from_nothing(in_effect)
     changed = (a for key, a in now.items() if before.get(key) != a.sequence)
-    return Plan(goes_on=True, changed=tuple(changed))
+    return Plan(True, tuple(changed), nodes_of(note))
 
 
 def remark(code: str, in_effect: Sequence[Assertion]) -> dict[str, Any]:
-    """Return what the note of a whole build must say for the next one to go on from it."""
+    """Return what the note of a whole build must say, beside its nodes, to be gone on from."""
     return {"code": code, "places": [[a.dataset, a.batch_id, a.sequence] for a in in_effect]}
+
+
+def nodes_of(note: Mapping[str, Any]) -> tuple[NodeOutcome, ...]:
+    """Return what the note of a build says of its models and tests."""
+    return tuple(
+        NodeOutcome(**node | {"failing_rows": tuple(node["failing_rows"])})
+        for node in note["nodes"]
+    )
 
 
 def write_changed(home: Home, changed: Sequence[Assertion]) -> None:
@@ -66,13 +105,3 @@ def write_changed(home: Home, changed: Sequence[Assertion]) -> None:
         schema=pa.schema([(column.name, column.type) for column in CHANGED]),
     )
     write_atomically(home.reference / "changed.parquet", lambda path: pq.write_table(table, path))
-
-
-def _places(note: Path, code: str) -> dict[tuple[str, str], int] | None:
-    """Where each batch stood, by dataset and batch; none unless this code built the database."""
-    if not note.exists():
-        return None
-    content = json.loads(note.read_text(encoding="utf-8"))
-    if content.get("code") != code:
-        return None
-    return {(dataset, batch_id): sequence for dataset, batch_id, sequence in content["places"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from collections.abc import Callable
@@ -16,7 +17,6 @@ import pytest
 from orchestration import calendars
 from orchestration.build import build_models, forget_build
 from orchestration.contracts import CONTRACTS
-from orchestration.files import write_json
 from orchestration.home import Home
 from orchestration.landing import Landing
 from orchestration.registry import load_registry
@@ -24,6 +24,7 @@ from orchestration.registry.entries import Security
 from orchestration.release.content_hash import summarise
 from orchestration.release.tables import tables_in
 from orchestration.transform import going_on
+from orchestration.transform.dbt import ensure_parsed
 from tests.conftest import warehouse
 
 Row = dict[str, Any]
@@ -257,10 +258,11 @@ def content(home: Home) -> dict[str, str]:
         return {str(table): summarise(connection, table).content_hash for table in tables}
 
 
-def built(home: Home) -> dict[str, str]:
+def built(home: Home) -> tuple[dict[str, str], set[tuple[str, str, int]]]:
+    """The content of every table, and what became of every model and test."""
     with warehouse(home):
-        build_models(home)
-    return content(home)
+        nodes = build_models(home).nodes
+    return content(home), {(node.unique_id, node.status, node.failures) for node in nodes}
 
 
 def went_on(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
@@ -297,15 +299,16 @@ def hold_against_a_build_from_nothing(
         kinds = kinds or [world.random.choice(STEPS)]
         for kind in kinds:
             kind(world)
-        gone_on = built(one)
+        gone_on, outcomes = built(one)
         assert heard == [True]
         forget_build(other)
-        from_nothing = built(other)
+        from_nothing, all_outcomes = built(other)
         assert heard == [True, False]
         heard.clear()
         names = [kind.__name__ for kind in kinds]
         differ = [name for name in from_nothing if from_nothing[name] != gone_on.get(name)]
         assert (differ, gone_on.keys()) == ([], from_nothing.keys()), (seed, step, names)
+        assert outcomes == all_outcomes, (seed, step, names)
 
 
 @pytest.mark.parametrize("seed", [1])
@@ -321,6 +324,37 @@ def test_any_sequence_of_builds_equals_a_build_from_nothing_at_length(
     twins: tuple[Home, Home], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold_against_a_build_from_nothing(twins, seed, 12, 2, monkeypatch)
+
+
+def test_what_reads_nothing_new_is_left_as_it_stood(twins: tuple[Home, Home]) -> None:
+    home, _ = twins
+    world = World(home, 1)
+    world.history()
+    with warehouse(home):
+        everything = {node.name for node in build_models(home).nodes}
+        world.next_session()
+        nodes = {node.name: node for node in build_models(home).nodes}
+    assert nodes.keys() == everything
+    left = {name for name, node in nodes.items() if node.message == going_on.LEFT}
+    assert {"dim_company", "fct_segment_result", "landing_kpi_keeps_contract"} <= left
+    assert left.isdisjoint({"stg_landing__daily_price", "fct_daily_price", "freshness"})
+    assert left.isdisjoint({"security_performance", "valuation_daily", "thesis_scorecard"})
+
+
+def test_models_that_read_more_than_their_datasets_are_of_every_build() -> None:
+    """Else a build would leave them as they stood: what they read is not in dbt's graph."""
+    manifest = json.loads(ensure_parsed().read_text(encoding="utf-8"))
+    models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+    telling = ("current_date", "source('reference', 'load_log')", "source('reference', 'changed')")
+    found = {
+        model["name"]: going_on.EVERY_BUILD in model["tags"]
+        for model in models
+        if any(text in model["raw_code"] for text in telling)
+        # Reads the new batches of its own dataset.
+        and model["name"] != "fct_daily_price"
+    }
+    assert {"freshness", "price_restarts"} <= found.keys()
+    assert [name for name, of_every_build in found.items() if not of_every_build] == []
 
 
 def test_a_build_that_failed_is_not_gone_on_from(
@@ -345,9 +379,8 @@ def test_other_code_or_a_lost_batch_starts_from_nothing(twins: tuple[Home, Home]
     home, _ = twins
     home.build_database.touch()
     home.scratch_database.touch()
-    note = home.build / "note.json"
     in_effect = Landing(home.landing).log.in_effect()
-    write_json(note, going_on.remark("code", in_effect))
+    note = going_on.remark("code", in_effect) | {"nodes": []}
     assert going_on.plan(home, note, "code", in_effect) == going_on.Plan(True, ())
     assert not going_on.plan(home, note, "other code", in_effect).goes_on
     assert not going_on.plan(home, note, "code", in_effect[1:]).goes_on

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', tags=['every_build']) }}
 
 {#  A resting place is written anew too: it may have found that it begins a chain. #}
 select

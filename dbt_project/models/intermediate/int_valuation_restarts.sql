@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', tags=['every_build']) }}
 {{ waits_for(['dim_security', 'fct_company_result']) }}
 
 {% if goes_on() %}

@@ -1,3 +1,5 @@
+{{ config(tags=['every_build']) }}
+
 with newest as (
     select
         dataset,

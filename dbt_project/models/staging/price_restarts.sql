@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', tags=['every_build']) }}
 
 {% if goes_on() %}
     with said as (
