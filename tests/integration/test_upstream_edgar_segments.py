@@ -93,8 +93,6 @@ def world() -> Iterator[World]:
             filings_since=date(2025, 1, 1),
             attempts=2,
             backoff_seconds=0.01,
-            read_timeout_seconds=0.3,
-            total_timeout_seconds=5,
             breaker_seconds=0,
         )
         yield World(server, played, settings)
