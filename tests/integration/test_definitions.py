@@ -15,6 +15,8 @@ from orchestration.definitions import defs
 from orchestration.fingerprint import DBT_PROJECT
 from orchestration.home import Home
 from orchestration.run import prepare_dagster_home
+from orchestration.transform import built
+from orchestration.transform.built import built_tables
 
 
 def upstream_of(key: str) -> set[str]:
@@ -175,6 +177,17 @@ def test_every_run_counts_the_rows_of_every_asset_and_shows_some(published: Home
             metadata = event.asset_materialization.metadata
             assert isinstance(metadata["dagster/row_count"].value, int), key
             assert "preview" in metadata, key
+
+
+def test_the_view_of_a_large_dataset_is_neither_counted_nor_shown(
+    published: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "stg_landing__daily_price" in built_tables(published)
+    monkeypatch.setattr(built, "COUNTED_ROWS", 1_000)
+    tables = built_tables(published)
+    assert "stg_landing__daily_price" not in tables
+    assert tables["fct_daily_price"].rows > 1_000
+    assert "stg_landing__event" in tables
 
 
 def test_jobs_run_in_one_process() -> None:
