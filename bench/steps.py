@@ -56,7 +56,7 @@ def prepare(made: Made, home: Home) -> Mapping[str, float]:
 
 
 def load(made: Made, home: Home) -> Mapping[str, float]:
-    """Guard and land every batch of prices; returns the seconds of the guard."""
+    """Guard and land every batch of prices; returns the seconds of the guard and bytes landed."""
     return _load(made, home, "daily_price")
 
 
@@ -69,7 +69,8 @@ def _load(made: Made, home: Home, batches: str) -> Mapping[str, float]:
     loader = _TimedLoader(home, made.registry())
     for path in made.batches(batches):
         loader.load(CONTRACTS["daily_price"], pq.read_table(path).to_pandas(types_mapper=_arrow))
-    return {"guard_seconds": loader.guard_seconds}
+    landed = sum(path.stat().st_size for path in home.landing.rglob("*.parquet"))
+    return {"guard_seconds": loader.guard_seconds, "landing_bytes": landed}
 
 
 def build(made: Made, home: Home) -> Mapping[str, float]:
@@ -80,9 +81,9 @@ def build(made: Made, home: Home) -> Mapping[str, float]:
 
 
 def release(made: Made, home: Home) -> Mapping[str, float]:
-    """Publish the build."""
-    publish_build(home)
-    return {}
+    """Publish the build; returns the bytes of the release."""
+    release, _ = publish_build(home)
+    return {"release_bytes": release.manifest.bytes}
 
 
 def _arrow(arrow: pa.DataType) -> object:
