@@ -17,7 +17,6 @@ from orchestration.fingerprint import DBT_PROJECT
 from orchestration.settings import warehouse_home
 from orchestration.transform.built import Table
 from orchestration.transform.dbt import NodeOutcome, ensure_parsed
-from orchestration.transform.going_on import LEFT
 
 NEXT_STEPS = (
     "Look at the rows that break it; each is traced to its document by `source_url` or "
@@ -78,15 +77,15 @@ def _events(
     for node in nodes:
         if node.unique_id in keys and node.passed:
             metadata = {"seconds": node.seconds} | _of_model(models.get(node.name))
-            if node.message == LEFT:
-                metadata["remark"] = LEFT
+            if node.is_left:
+                metadata["remark"] = "left as it stood: it reads nothing that is new"
             yield dg.MaterializeResult(asset_key=keys[node.unique_id], metadata=metadata)
         elif node.unique_id in checks and node.status != "skipped":
             yield _check_result(checks[node.unique_id], node)
 
 
 def _of_model(model: Table | None) -> dict[str, Any]:
-    if model is None:  # the build broke off: nothing was counted
+    if model is None:  # the build broke off, or looking at it costs too much
         return {}
     return {
         "dagster/row_count": model.rows,

@@ -47,7 +47,8 @@ class NodeOutcome:
     """What became of one model or test.
 
     ``failures`` counts the rows that broke a test, ``query`` finds them and ``failing_rows`` holds
-    the first of them; ``seconds`` is the wall time.
+    the first of them; ``seconds`` is the wall time. ``is_left`` says that a build left it as it
+    stood, because it reads nothing that was new.
     """
 
     unique_id: str
@@ -59,6 +60,7 @@ class NodeOutcome:
     failures: int
     query: str = ""
     failing_rows: tuple[Mapping[str, str | None], ...] = ()
+    is_left: bool = False
 
     @property
     def passed(self) -> bool:

@@ -27,9 +27,6 @@ from orchestration.transform.dbt import NodeOutcome
 #: date, or which batches are new.
 EVERY_BUILD = "every_build"
 
-#: What is said of a model or test that reads nothing new.
-LEFT = "left as it stood: it reads nothing that is new"
-
 #: Grain: dataset, batch_id.
 CHANGED = (
     Column("dataset", STRING, "Landing dataset."),
@@ -60,7 +57,7 @@ class Plan:
         """Return what became of every model and test: of those left as they stood, what had."""
         anew = {node.unique_id for node in built}
         stood = (node for node in self.kept if node.unique_id not in anew)
-        left = (replace(node, seconds=0.0, message=LEFT) for node in stood)
+        left = (replace(node, seconds=0.0, is_left=True) for node in stood)
         return (*left, *built)
 
 

@@ -24,7 +24,7 @@ from orchestration.registry.entries import Security
 from orchestration.release.content_hash import summarise
 from orchestration.release.tables import tables_in
 from orchestration.transform import going_on
-from orchestration.transform.dbt import ensure_parsed
+from orchestration.transform.dbt import NodeOutcome, ensure_parsed
 from tests.conftest import warehouse
 
 Row = dict[str, Any]
@@ -335,10 +335,19 @@ def test_what_reads_nothing_new_is_left_as_it_stood(twins: tuple[Home, Home]) ->
         world.next_session()
         nodes = {node.name: node for node in build_models(home).nodes}
     assert nodes.keys() == everything
-    left = {name for name, node in nodes.items() if node.message == going_on.LEFT}
+    left = {name for name, node in nodes.items() if node.is_left}
     assert {"dim_company", "fct_segment_result", "landing_kpi_keeps_contract"} <= left
     assert left.isdisjoint({"stg_landing__daily_price", "fct_daily_price", "freshness"})
     assert left.isdisjoint({"security_performance", "valuation_daily", "thesis_scorecard"})
+
+
+def test_a_warning_that_is_left_says_what_it_said() -> None:
+    said = "Got 3 results, configured to warn if != 0"
+    warned = NodeOutcome("test.x", "test", "x", "warn", 0.4, said, 3, "select 1", ({"a": "1"},))
+    (left,) = going_on.Plan(True, (), (warned,)).whole(())
+    assert (left.status, left.message, left.failures) == ("warn", said, 3)
+    assert left.failing_rows == warned.failing_rows
+    assert (left.is_left, left.seconds) == (True, 0.0)
 
 
 def test_models_that_read_more_than_their_datasets_are_of_every_build() -> None:

@@ -1,4 +1,4 @@
-{{ config(materialized='table', tags=['every_build']) }}
+{{ config(materialized='table') }}
 {{ waits_for(['dim_security', 'fct_daily_price']) }}
 {% set benchmarks = benchmarks() %}
 

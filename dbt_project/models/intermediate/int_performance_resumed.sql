@@ -1,4 +1,4 @@
-{{ config(materialized='table', tags=['every_build']) }}
+{{ config(materialized='table') }}
 
 {#  A resting place is written anew too: it may have found that it begins a chain. #}
 select
