@@ -37,6 +37,11 @@ class Settings(BaseSettings):
         pattern=r"^\d+(?:\.\d+)?\s?(?:[KMGT]i?B)$",
         description="Memory that DuckDB may take to build and publish; the rest goes to disk.",
     )
+    slice_rows: int = Field(
+        1_000_000,
+        gt=0,
+        description="Price rows, about, that a build takes at once: fewer need less memory.",
+    )
     prices_since: date = Field(
         date(2014, 1, 1), description="First session of which daily prices are fetched."
     )

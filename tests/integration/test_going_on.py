@@ -1,4 +1,4 @@
-"""A build that goes on from the one before gives what one from nothing gives, to the last bit."""
+"""A build gives the same to the last bit, gone on from the one before or not, in slices or not."""
 
 from __future__ import annotations
 
@@ -324,6 +324,21 @@ def test_any_sequence_of_builds_equals_a_build_from_nothing_at_length(
     twins: tuple[Home, Home], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold_against_a_build_from_nothing(twins, seed, 12, 2, monkeypatch)
+
+
+def test_a_build_in_slices_equals_one_of_all_securities_at_once(
+    twins: tuple[Home, Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = twins
+    World(one, 1).history()
+    at_once = built(one)
+    monkeypatch.setenv("WAREHOUSE_SLICE_ROWS", "500")
+    assert built(other) == at_once
+    with duckdb.connect(str(other.scratch_database), read_only=True) as connection:
+        ((slices, keys),) = connection.execute(
+            "select count(*), count(distinct last_key) from staging.security_slices"
+        ).fetchall()
+    assert slices == keys > 3
 
 
 def test_what_reads_nothing_new_is_left_as_it_stood(twins: tuple[Home, Home]) -> None:

@@ -3,9 +3,12 @@
     the rows up to there: the columns from `is_resting_place` on, which are null elsewhere.
 #}
 {{ config(
-    materialized=kept_as(), unique_key=['security_key', 'session_date'], on_schema_change='fail'
+    materialized=kept_as(),
+    unique_key=['security_key', 'session_date'],
+    on_schema_change='fail',
+    meta={'in_slices': true},
 ) }}
-{{ waits_for(['int_performance_restarts']) }}
+{{ waits_for(['int_performance_restarts', 'security_slices']) }}
 {% if target.type == 'spark' %}
     {{ performance_in_line() }}
 {% else %}
@@ -56,7 +59,12 @@
 
         {{ price_chains('prices_to_do', state='states') }},
     {% else %}
-        {{ price_chains(ref('fct_daily_price')) }},
+        prices_to_do as (
+            select * from {{ ref('fct_daily_price') }}
+            where {{ in_slice('security_key') }}
+        ),
+
+        {{ price_chains('prices_to_do') }},
     {% endif %}
 
     {# What the benchmarks were worth: the same steps, for them alone. #}

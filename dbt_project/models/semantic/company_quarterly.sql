@@ -38,21 +38,31 @@ repurchases as (
 ),
 
 -- At the quarter's end as it was known then; every listing of a company values all of it.
+last_week as (
+    {% for days_before in range(7) -%}
+        select
+            company_key,
+            period_end,
+            {{ add_days('period_end', -days_before) }} as session_date
+        from {{ ref('dim_fiscal_period') }}
+        {{ 'union all' if not loop.last }}
+    {% endfor -%}
+),
+
 market_caps as (
     select
-        periods.company_key,
-        periods.period_end,
-        valuations.session_date as market_cap_date,
+        last_week.company_key,
+        last_week.period_end,
+        last_week.session_date as market_cap_date,
         valuations.market_cap_usd_millions
-    from {{ ref('dim_fiscal_period') }} as periods
+    from last_week
     inner join {{ ref('valuation_daily') }} as valuations
         on
-            periods.company_key = valuations.company_key
-            and periods.period_end >= valuations.session_date
-            and {{ days_between('valuations.session_date', 'periods.period_end') }} < 7
+            last_week.company_key = valuations.company_key
+            and last_week.session_date = valuations.session_date
     where valuations.market_cap_usd_millions is not null
     qualify row_number() over (
-        partition by periods.company_key, periods.period_end
+        partition by last_week.company_key, last_week.period_end
         order by
             valuations.session_date desc,
             case when valuations.currency = 'USD' then 0 else 1 end asc,

@@ -1,7 +1,10 @@
 {{ config(
-    materialized=kept_as(), unique_key=['security_key', 'session_date'], on_schema_change='fail'
+    materialized=kept_as(),
+    unique_key=['security_key', 'session_date'],
+    on_schema_change='fail',
+    meta={'in_slices': true},
 ) }}
-{{ waits_for(['price_restarts']) }}
+{{ waits_for(['price_restarts', 'security_slices']) }}
 {% set raw_columns = [
     'security_key', 'session_date', 'open', 'high', 'low', 'close', 'adj_close', 'volume', 'currency',
     'observation_frequency', 'split_basis', 'source_url',
@@ -36,6 +39,7 @@ with
             on
                 newly_said.ticker = kept.security_key
                 and newly_said.session_date = kept.session_date
+        where kept.session_date >= {{ first_restart('price_restarts') }}
     ),
 
     said as (
@@ -47,7 +51,9 @@ with
             on
                 landed.ticker = said_before.ticker
                 and landed.session_date = said_before.session_date
-        where landed.batch_id not in (select changed.batch_id from changed)
+        where
+            landed.session_date >= {{ first_restart('price_restarts') }}
+            and landed.batch_id not in (select changed.batch_id from changed)
     ),
 
     counting as (
@@ -69,6 +75,9 @@ with
                 kept.security_key = restarts.security_key
                 and kept.session_date
                 >= {{ add_days('restarts.restart_on', -longest_closure_days) }}
+        where
+            kept.session_date
+            >= {{ add_days(first_restart('price_restarts'), -longest_closure_days) }}
     ),
 
     prices as (
@@ -96,6 +105,7 @@ with
             *,
             true as is_to_do
         from {{ ref('stg_landing__daily_price') }}
+        where {{ in_slice('security_key') }}
     ),
 {% endif %}
 

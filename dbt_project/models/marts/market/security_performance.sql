@@ -33,4 +33,5 @@ inner join {{ ref('dim_security') }} as securities
         on
             measured.security_key = resumed.security_key
             and measured.session_date >= resumed.restart_on
+    where measured.session_date >= {{ first_restart('int_performance_resumed') }}
 {% endif %}

@@ -3,9 +3,12 @@
     next report. A price takes the span that its session lies in, so nothing reported later can count.
 #}
 {{ config(
-    materialized=kept_as(), unique_key=['security_key', 'session_date'], on_schema_change='fail'
+    materialized=kept_as(),
+    unique_key=['security_key', 'session_date'],
+    on_schema_change='fail',
+    meta={'in_slices': true},
 ) }}
-{{ waits_for(['int_valuation_restarts']) }}
+{{ waits_for(['int_valuation_restarts', 'security_slices']) }}
 {#  Four quarters are trailing while the next one may still be unreported: 92 days and the lag. #}
 {% set quarters_trail_for_days = 200 %}
 {#  A fiscal year alone, until the annual report of the next one. #}
@@ -15,8 +18,21 @@
 {% set quarter_keys = 'company_key, known_on' %}
 {#  A split of an ADS within so many days of one of the shares is the same. #}
 {% set same_split_days = 10 %}
+{% set first_to_do = first_restart('int_valuation_restarts') if goes_on() else beginning() %}
 
-with prices as (
+with securities_to_do as (
+    select
+        securities.*,
+        {{ 'restarts.restart_on' if goes_on() else beginning() }} as restart_on
+    from {{ ref('dim_security') }} as securities
+    {% if goes_on() %}
+        inner join {{ ref('int_valuation_restarts') }} as restarts
+            on securities.security_key = restarts.security_key
+    {% endif %}
+    where {{ in_slice('securities.security_key') }}
+),
+
+prices as (
     select
         prices.security_key,
         prices.session_date,
@@ -32,16 +48,15 @@ with prices as (
         securities.ordinary_shares_per_unit,
         companies.reporting_currency
     from {{ ref('fct_daily_price') }} as prices
-    inner join {{ ref('dim_security') }} as securities
-        on prices.security_key = securities.security_key
+    inner join securities_to_do as securities
+        on
+            prices.security_key = securities.security_key
+            and prices.session_date >= securities.restart_on
     inner join {{ ref('dim_company') }} as companies
         on securities.company_key = companies.company_key
-    {% if goes_on() %}
-        inner join {{ ref('int_valuation_restarts') }} as restarts
-            on
-                prices.security_key = restarts.security_key
-                and prices.session_date >= restarts.restart_on
-    {% endif %}
+    where
+        prices.session_date >= {{ first_to_do }}
+        and {{ in_slice('prices.security_key') }}
 ),
 
 -- Splits: prices and counts are both brought to the splits of today.
@@ -110,6 +125,7 @@ share_counts as (
         kpis.kpi = 'ordinary_shares_outstanding'
         and kpis.unit = 'million shares'
         and documents.reported_on is not null
+        and kpis.company_key in (select to_do.company_key from securities_to_do as to_do)
 ),
 
 ranked_counts as (
@@ -212,22 +228,35 @@ revenue_prints as (
         results.metric = 'revenue'
         and results.period_type in ('quarter', 'year')
         and results.reported_on is not null
+        and results.company_key in (select to_do.company_key from securities_to_do as to_do)
+),
+
+revenue_report_days as (
+    select
+        company_key,
+        reported_on,
+        coalesce(
+            lead(reported_on) over (partition by company_key order by reported_on),
+            date '9999-12-31'
+        ) as next_reported_on
+    from (
+        select distinct
+            company_key,
+            reported_on
+        from revenue_prints
+    ) as distinct_days
 ),
 
 revenue_known as (
     select
         prints.*,
         report_days.reported_on as known_on
-    from (
-        select distinct
-            company_key,
-            reported_on
-        from revenue_prints
-    ) as report_days
+    from revenue_report_days as report_days
     inner join revenue_prints as prints
         on
             report_days.company_key = prints.company_key
             and report_days.reported_on >= prints.reported_on
+    where report_days.next_reported_on > {{ first_to_do }}
     qualify row_number() over (
         partition by
             report_days.company_key,
