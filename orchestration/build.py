@@ -100,12 +100,13 @@ def build_models(
         if any(not node.passed for node in built):
             raise BuildFailed(built)
         nodes = start.whole(built)
+        models = built_tables(home, start.models_left(nodes))
         if not select:
             note = {"inputs_fingerprint": fingerprint, "nodes": [asdict(node) for node in nodes]}
             if _on_duckdb():  # from what Spark has built, no build goes on
-                note |= going_on.remark(code, in_effect)
+                note |= going_on.remark(code, in_effect, models)
             write_json(_note(home), note)
-        return Built(nodes, built_tables(home))
+        return Built(nodes, models)
 
 
 def forget_build(home: Home) -> None:

@@ -5,7 +5,7 @@ The build database and the views beside it are opened read-only, as dbt had them
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -56,8 +56,12 @@ class Table:
     preview: tuple[dict[str, Any], ...]
 
 
-def built_tables(home: Home) -> dict[str, Table]:
-    """Return every model that is built, by its name, but views that cost too much to look at."""
+def built_tables(home: Home, known: Mapping[str, Table] | None = None) -> dict[str, Table]:
+    """Return every model that is built, by its name, but views that cost too much to look at.
+
+    Those that are ``known`` are not looked at again.
+    """
+    known = known or {}
     with _opened(home) as connection:
         large = connection.execute(
             """
@@ -70,12 +74,12 @@ def built_tables(home: Home) -> dict[str, Table]:
         ).fetchall()
         skipped = {name for (name,) in large}
         relations = connection.execute(_RELATIONS).fetchall()
-        return {
+        return dict(known) | {
             name: (_table if is_table else _view)(
                 connection, f'"{database}"."{schema}"."{name}"{arguments}'
             )
             for database, schema, name, arguments, is_table in relations
-            if name not in skipped
+            if name not in skipped and name not in known
         }
 
 

@@ -1,16 +1,16 @@
 """Whether a build may go on from the database of the last one, and what has changed since.
 
-The note of a whole build says which code made it, where every batch stood in the load log and what
-became of every model and test. The next build goes on from its database when the code is the same
-and no batch has gone; the batches that are new or were asserted again are all that can make a
-difference. Models and tests that read none of their datasets are left as they stand. Anything else,
-a note that is missing included, means: from nothing.
+The note of a whole build says which code made it, where every batch stood in the load log, what
+became of every model and test and what the models look like. The next build goes on from its
+database when the code is the same and no batch has gone; the batches that are new or were asserted
+again are all that can make a difference. Models and tests that read none of their datasets are left
+as they stand. Anything else, a note that is missing included, means: from nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +21,7 @@ from orchestration.contracts.contract import STRING
 from orchestration.files import write_atomically
 from orchestration.home import Home
 from orchestration.landing import Assertion
+from orchestration.transform.built import Table
 from orchestration.transform.dbt import NodeOutcome
 
 #: Tag of the models that a build makes whatever has landed: they read all of the load log, today's
@@ -38,12 +39,14 @@ CHANGED = (
 class Plan:
     """How a build starts: from the kept database or from nothing, and the batches new to it.
 
-    ``kept`` is what became of every model and test when they were last built.
+    ``kept`` is what became of every model and test when they were last built, ``kept_models`` what
+    the models looked like then.
     """
 
     goes_on: bool
     changed: tuple[Assertion, ...]
     kept: tuple[NodeOutcome, ...] = ()
+    kept_models: Mapping[str, Table] = field(default_factory=dict)
 
     @property
     def select(self) -> tuple[str, ...]:
@@ -59,6 +62,11 @@ class Plan:
         stood = (node for node in self.kept if node.unique_id not in anew)
         left = (replace(node, seconds=0.0, is_left=True) for node in stood)
         return (*left, *built)
+
+    def models_left(self, nodes: Sequence[NodeOutcome]) -> dict[str, Table]:
+        """Return the models that were left as they stood, by name: they look as they did."""
+        left = {node.name for node in nodes if node.is_left}
+        return {name: model for name, model in self.kept_models.items() if name in left}
 
 
 def from_nothing(in_effect: Sequence[Assertion]) -> Plan:
@@ -79,12 +87,18 @@ def plan(home: Home, note: Mapping[str, Any], code: str, in_effect: Sequence[Ass
     if not before.keys() <= now.keys():
         return from_nothing(in_effect)
     changed = (a for key, a in now.items() if before.get(key) != a.sequence)
-    return Plan(True, tuple(changed), nodes_of(note))
+    return Plan(True, tuple(changed), nodes_of(note), _models_of(note))
 
 
-def remark(code: str, in_effect: Sequence[Assertion]) -> dict[str, Any]:
+def remark(
+    code: str, in_effect: Sequence[Assertion], models: Mapping[str, Table]
+) -> dict[str, Any]:
     """Return what the note of a whole build must say, beside its nodes, to be gone on from."""
-    return {"code": code, "places": [[a.dataset, a.batch_id, a.sequence] for a in in_effect]}
+    return {
+        "code": code,
+        "places": [[a.dataset, a.batch_id, a.sequence] for a in in_effect],
+        "models": {name: asdict(model) for name, model in models.items()},
+    }
 
 
 def nodes_of(note: Mapping[str, Any]) -> tuple[NodeOutcome, ...]:
@@ -93,6 +107,13 @@ def nodes_of(note: Mapping[str, Any]) -> tuple[NodeOutcome, ...]:
         NodeOutcome(**node | {"failing_rows": tuple(node["failing_rows"])})
         for node in note["nodes"]
     )
+
+
+def _models_of(note: Mapping[str, Any]) -> dict[str, Table]:
+    return {
+        name: Table(**model | {"preview": tuple(model["preview"])})
+        for name, model in note["models"].items()
+    }
 
 
 def write_changed(home: Home, changed: Sequence[Assertion]) -> None:

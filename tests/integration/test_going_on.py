@@ -346,14 +346,20 @@ def test_what_reads_nothing_new_is_left_as_it_stood(twins: tuple[Home, Home]) ->
     world = World(home, 1)
     world.history()
     with warehouse(home):
-        everything = {node.name for node in build_models(home).nodes}
+        before = build_models(home)
         world.next_session()
-        nodes = {node.name: node for node in build_models(home).nodes}
+        after = build_models(home)
+    everything = {node.name for node in before.nodes}
+    nodes = {node.name: node for node in after.nodes}
     assert nodes.keys() == everything
     left = {name for name, node in nodes.items() if node.is_left}
     assert {"dim_company", "fct_segment_result", "landing_kpi_keeps_contract"} <= left
     assert left.isdisjoint({"stg_landing__daily_price", "fct_daily_price", "freshness"})
     assert left.isdisjoint({"security_performance", "valuation_daily", "thesis_scorecard"})
+    assert after.models.keys() == before.models.keys()
+    kpi, prices = "stg_landing__kpi", "stg_landing__daily_price"
+    assert after.models[kpi].rows == before.models[kpi].rows > 0
+    assert after.models[prices].rows > before.models[prices].rows
 
 
 def test_a_warning_that_is_left_says_what_it_said() -> None:
@@ -404,7 +410,7 @@ def test_other_code_or_a_lost_batch_starts_from_nothing(twins: tuple[Home, Home]
     home.build_database.touch()
     home.scratch_database.touch()
     in_effect = Landing(home.landing).log.in_effect()
-    note = going_on.remark("code", in_effect) | {"nodes": []}
+    note = going_on.remark("code", in_effect, {}) | {"nodes": []}
     assert going_on.plan(home, note, "code", in_effect) == going_on.Plan(True, ())
     assert not going_on.plan(home, note, "other code", in_effect).goes_on
     assert not going_on.plan(home, note, "code", in_effect[1:]).goes_on
