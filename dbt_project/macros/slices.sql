@@ -6,8 +6,8 @@
 {% macro in_slice(security_key) -%}
     {%- if target.type == 'duckdb' -%}
         {#- Outside a build in slices the variables are not set, and all securities are read. -#}
-        {{ security_key }} between coalesce(getvariable('first_key'), '')
-        and coalesce(getvariable('last_key'), '~')
+        {{ security_key }} between coalesce(getvariable('first_key'), {{ security_key }})
+        and coalesce(getvariable('last_key'), {{ security_key }})
     {%- else -%}
         true
     {%- endif -%}
