@@ -18,11 +18,15 @@
 
 {#
     The first session that may differ of any security, as a literal: by it a scan leaves out what lies
-    before, which it does not by a join to the restarts.
+    before, which it does not by a join to the restarts. A build from nothing starts at the beginning.
 #}
 {% macro first_restart(restarts) -%}
-    {%- set found = run_query('select min(restart_on) from ' ~ ref(restarts)) if execute -%}
-    date '{{ (found.rows[0][0] if found) or '9999-12-31' }}'
+    {%- if execute and goes_on() -%}
+        {%- set found = run_query('select min(restart_on) from ' ~ ref(restarts)) -%}
+        date '{{ found.rows[0][0] or '9999-12-31' }}'
+    {%- else -%}
+        {{ beginning() }}
+    {%- endif -%}
 {%- endmacro %}
 
 {#

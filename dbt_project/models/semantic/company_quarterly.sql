@@ -37,7 +37,6 @@ repurchases as (
     where metric = 'share_repurchase' and currency = 'USD' and is_latest
 ),
 
--- At the quarter's end as it was known then; every listing of a company values all of it.
 last_week as (
     {% for days_before in range(7) -%}
         select
@@ -49,6 +48,7 @@ last_week as (
     {% endfor -%}
 ),
 
+-- At the quarter's end as it was known then; every listing of a company values all of it.
 market_caps as (
     select
         last_week.company_key,

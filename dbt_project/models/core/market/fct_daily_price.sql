@@ -11,6 +11,7 @@
 ] %}
 {#  A session is looked for among the days before it: no exchange of ours was ever closed longer. #}
 {% set longest_closure_days = 31 %}
+{% set first_to_do = first_restart('price_restarts') %}
 
 with
 {% if goes_on() %}
@@ -39,7 +40,7 @@ with
             on
                 newly_said.ticker = kept.security_key
                 and newly_said.session_date = kept.session_date
-        where kept.session_date >= {{ first_restart('price_restarts') }}
+        where kept.session_date >= {{ first_to_do }}
     ),
 
     said as (
@@ -52,7 +53,7 @@ with
                 landed.ticker = said_before.ticker
                 and landed.session_date = said_before.session_date
         where
-            landed.session_date >= {{ first_restart('price_restarts') }}
+            landed.session_date >= {{ first_to_do }}
             and landed.batch_id not in (select changed.batch_id from changed)
     ),
 
@@ -75,9 +76,7 @@ with
                 kept.security_key = restarts.security_key
                 and kept.session_date
                 >= {{ add_days('restarts.restart_on', -longest_closure_days) }}
-        where
-            kept.session_date
-            >= {{ add_days(first_restart('price_restarts'), -longest_closure_days) }}
+        where kept.session_date >= {{ add_days(first_to_do, -longest_closure_days) }}
     ),
 
     prices as (

@@ -18,7 +18,7 @@
 {% set quarter_keys = 'company_key, known_on' %}
 {#  A split of an ADS within so many days of one of the shares is the same. #}
 {% set same_split_days = 10 %}
-{% set first_to_do = first_restart('int_valuation_restarts') if goes_on() else beginning() %}
+{% set first_to_do = first_restart('int_valuation_restarts') %}
 
 with securities_to_do as (
     select
@@ -238,7 +238,7 @@ revenue_report_days as (
         coalesce(
             lead(reported_on) over (partition by company_key order by reported_on),
             date '9999-12-31'
-        ) as next_reported_on
+        ) as valid_until
     from (
         select distinct
             company_key,
@@ -250,13 +250,14 @@ revenue_report_days as (
 revenue_known as (
     select
         prints.*,
-        report_days.reported_on as known_on
+        report_days.reported_on as known_on,
+        report_days.valid_until
     from revenue_report_days as report_days
     inner join revenue_prints as prints
         on
             report_days.company_key = prints.company_key
             and report_days.reported_on >= prints.reported_on
-    where report_days.next_reported_on > {{ first_to_do }}
+    where report_days.valid_until > {{ first_to_do }}
     qualify row_number() over (
         partition by
             report_days.company_key,
@@ -271,6 +272,7 @@ trailing_revenue as (
     select
         company_key,
         known_on,
+        valid_until,
         period_end,
         'four_quarters' as revenue_basis,
         {{ trailing_twelve_months('value_millions', quarter_keys) }} as value_millions,
@@ -288,6 +290,7 @@ trailing_revenue as (
     select
         company_key,
         known_on,
+        valid_until,
         period_end,
         'fiscal_year' as revenue_basis,
         value_millions,
@@ -299,7 +302,7 @@ trailing_revenue as (
     where period_type = 'year'
 ),
 
-revenue_newest as (
+revenue_spans as (
     select *
     from trailing_revenue
     qualify row_number() over (
@@ -309,13 +312,6 @@ revenue_newest as (
             period_end desc,
             revenue_basis desc
     ) = 1
-),
-
-revenue_spans as (
-    select
-        *,
-        lead(known_on) over (partition by company_key order by known_on) as valid_until
-    from revenue_newest
 ),
 
 -- Exchange rates of each day: the ECB's of that day or the last before it.
@@ -448,7 +444,7 @@ together as (
         on
             prices.company_key = revenue.company_key
             and prices.session_date >= revenue.known_on
-            and (revenue.valid_until is null or prices.session_date < revenue.valid_until)
+            and prices.session_date < revenue.valid_until
     left join exchange_rates as price_rates
         on
             prices.currency = price_rates.currency
