@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,10 +19,8 @@ from orchestration.contracts import Contract
 from orchestration.quality.frames import checked_frame
 from orchestration.quality.report import CheckOutcome, GuardReport
 from orchestration.quality.rules import COLUMNS, RULES, RuleContext
+from orchestration.quality.suite import Planned, Result, rule_column, suite
 from orchestration.registry import Registry
-
-if TYPE_CHECKING:
-    from orchestration.quality.expectations import Planned, Result
 
 
 class SchemaMismatch(ValueError):
@@ -44,7 +42,7 @@ class Guard:
     registry: Registry
     landed: Callable[[str], pa.Table]
     today: date
-    looked_at_whole: int = 50_000
+    looked_at_whole: int = 5_000
 
     def check(self, contract: Contract, frame: pd.DataFrame) -> tuple[pa.Table | None, GuardReport]:
         """Check one batch; return it as an Arrow table unless its columns or types are wrong."""
@@ -62,26 +60,24 @@ class Guard:
         return _report(contract, sources, batch.num_rows, outcomes)
 
     def _expect(self, contract: Contract, batch: pa.Table) -> Iterator[CheckOutcome]:
-        from orchestration.quality import expectations
-
-        suite = expectations.suite(contract, self.registry, self.today)
+        plans = suite(contract, self.registry, self.today)
         context = RuleContext(self.registry, self.landed, self.today)
         found: dict[int, CheckOutcome] = {}
-        for planned, rows in self._looked_at(contract, batch, suite, context):
+        for planned, rows in self._looked_at(contract, batch, plans, context):
             for plan, outcome in _judged(contract, batch, planned, rows, context):
                 found[id(plan)] = outcome
-        yield from (found[id(plan)] for plan in suite)
+        yield from (found[id(plan)] for plan in plans)
 
     def _looked_at(
-        self, contract: Contract, batch: pa.Table, suite: list[Planned], context: RuleContext
+        self, contract: Contract, batch: pa.Table, plans: list[Planned], context: RuleContext
     ) -> Iterator[tuple[list[Planned], pa.Array | None]]:
         """Yield expectations with the positions of the rows to judge them by; ``None`` for all."""
         if batch.num_rows <= self.looked_at_whole:
-            yield suite, None
+            yield plans, None
             return
         from orchestration.quality.screening import suspects
 
-        yield from suspects(contract, batch, suite, context)
+        yield from suspects(contract, batch, plans, context)
 
 
 def _judged(
@@ -92,22 +88,20 @@ def _judged(
     context: RuleContext,
 ) -> Iterator[tuple[Planned, CheckOutcome]]:
     """Judge expectations by some rows of a batch, or by all of them."""
-    from orchestration.quality import expectations
-
     if rows is not None and len(rows) == 0:
-        yield from (
-            (plan, _outcome(plan, expectations.Result(True, 0, ()), (), "")) for plan in planned
-        )
+        yield from ((plan, _outcome(plan, Result(True, 0, ()), (), "")) for plan in planned)
         return
+    from orchestration.quality.expectations import validate
+
     frame = _frame(contract, batch, planned, rows)
     details = {}
     for plan in planned:
         if plan.is_rule:
             failing, details[plan.check] = RULES[plan.check](frame, context)
-            frame[expectations.rule_column(plan.check)] = ~failing.astype(bool)
+            frame[rule_column(plan.check)] = ~failing.astype(bool)
     # Great Expectations hashes all that it is given.
     given = frame[list(dict.fromkeys(name for plan in planned for name in plan.columns))]
-    for plan, result in expectations.validate(contract.dataset, given, planned):
+    for plan, result in validate(contract.dataset, given, planned):
         shown = batch.take(pa.array(result.first_rows, pa.int64())).to_pylist()
         yield plan, _outcome(plan, result, map(_plain, shown), details.get(plan.check, ""))
 

@@ -21,10 +21,19 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.contracts import Contract
-from orchestration.quality.expectations import Planned
 from orchestration.quality.rule_screens import RuleScreens
 from orchestration.quality.rules import RuleContext
 from orchestration.quality.screen import NO_ROW, Condition, Screen
+from orchestration.quality.suite import (
+    BETWEEN,
+    IN_SET,
+    MATCHES,
+    NOT_NULL,
+    PAIR_IN_ORDER,
+    UNIQUE,
+    UNIQUE_TOGETHER,
+    Planned,
+)
 
 #: A regular expression that DuckDB's engine may match where Python's does not: its classes are of
 #: ASCII, so their complements are wider. Narrower is right, a row too many is looked at again.
@@ -147,25 +156,21 @@ def _repeated(screen: Screen, arguments: Mapping[str, Any]) -> Condition | None:
 
 
 FORMS: dict[str, Callable[[Screen, Mapping[str, Any]], Condition | None]] = {
-    "expect_column_values_to_not_be_null": _null,
-    "expect_column_values_to_be_in_set": _out_of_set,
-    "expect_column_values_to_match_regex": _no_match,
-    "expect_column_values_to_be_between": _out_of_range,
-    "expect_column_pair_values_a_to_be_greater_than_b": _pair_out_of_order,
-    "expect_column_values_to_be_unique": _repeated,
-    "expect_compound_columns_to_be_unique": _repeated,
+    NOT_NULL: _null,
+    IN_SET: _out_of_set,
+    MATCHES: _no_match,
+    BETWEEN: _out_of_range,
+    PAIR_IN_ORDER: _pair_out_of_order,
+    UNIQUE: _repeated,
+    UNIQUE_TOGETHER: _repeated,
 }
 #: The arguments that a form honours: an expectation that has another is not screened.
 _ARGUMENTS: dict[str, frozenset[str]] = {
-    "expect_column_values_to_not_be_null": frozenset({"column"}),
-    "expect_column_values_to_be_in_set": frozenset({"column", "value_set"}),
-    "expect_column_values_to_match_regex": frozenset({"column", "regex"}),
-    "expect_column_values_to_be_between": frozenset(
-        {"column", "min_value", "max_value", "strict_min", "strict_max"}
-    ),
-    "expect_column_pair_values_a_to_be_greater_than_b": frozenset(
-        {"column_A", "column_B", "or_equal", "ignore_row_if"}
-    ),
-    "expect_column_values_to_be_unique": frozenset({"column"}),
-    "expect_compound_columns_to_be_unique": frozenset({"column_list"}),
+    NOT_NULL: frozenset({"column"}),
+    IN_SET: frozenset({"column", "value_set"}),
+    MATCHES: frozenset({"column", "regex"}),
+    BETWEEN: frozenset({"column", "min_value", "max_value", "strict_min", "strict_max"}),
+    PAIR_IN_ORDER: frozenset({"column_A", "column_B", "or_equal", "ignore_row_if"}),
+    UNIQUE: frozenset({"column"}),
+    UNIQUE_TOGETHER: frozenset({"column_list"}),
 }
