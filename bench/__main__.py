@@ -53,7 +53,8 @@ def measure(
 ) -> None:
     """Measure loading, building and publishing of made prices, and a plain script beside each.
 
-    One JSON line a step is appended to ``measured.jsonl``: seconds, peak memory and bytes written.
+    One JSON line a step is appended to ``measured.jsonl``: seconds by the clock and of processors,
+    peak memory and bytes written.
     """
     for size in rows:
         place = folder.resolve() / f"{size // 1_000_000}m"
@@ -87,7 +88,7 @@ def _measured(made: Made, step: str, engine: str) -> dict[str, Any]:
     made.registry()
     counted = made.batches("next" if step == "load_day" else "daily_price")
     before = _written()
-    started = time.perf_counter()
+    started, processed = time.perf_counter(), time.process_time()
     details = (steps.STEPS[step] if engine == "warehouse" else floor.STEPS[step])(made, home) or {}
     seconds = time.perf_counter() - started
     return {
@@ -97,6 +98,7 @@ def _measured(made: Made, step: str, engine: str) -> dict[str, Any]:
         "step": step,
         "engine": engine,
         "seconds": seconds,
+        "cpu_seconds": time.process_time() - processed,
         "peak_bytes": _peak(),
         "written_bytes": _written() - before,
         "details": details,
