@@ -207,7 +207,7 @@ def test_two_runs_at_once_both_end_well(home: Home) -> None:
         )
         for _ in range(2)
     ]
-    ended = [(*run.communicate(timeout=180), run.returncode) for run in started]
+    ended = [(*run.communicate(timeout=600), run.returncode) for run in started]
     assert [code for *_, code in ended] == [0, 0], ended
     assert len(releases(home)) == 1, "the one that waited found nothing left to do"
 
