@@ -367,7 +367,8 @@
 {{ prefix }}first_closes as (
     select
         security_id,
-        min_by(first_close, first_close_on) as first_close
+        min_by(first_close, first_close_on) as first_close,
+        min(first_close_on) as first_close_on
     from (
         select
             security_id,
@@ -402,7 +403,9 @@
         placed.log_on_chain,
         placed.return_basis,
         placed.is_resting_place,
-        first_closes.first_close,
+        case
+            when placed.session_date >= first_closes.first_close_on then first_closes.first_close
+        end as first_close,
         round(100 * exp(placed.log_growth::double), 8) as total_return_index,
         round(100 * placed.comparable_close / nullif(first_closes.first_close, 0), 8)
             as price_return_index

@@ -311,6 +311,21 @@ def hold_against_a_build_from_nothing(
         assert outcomes == all_outcomes, (seed, step, names)
 
 
+def test_a_first_close_that_is_corrected_counts_from_the_start(
+    twins: tuple[Home, Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The baseline's month ends of Hong Kong, which lie before it, have adjusted closes alone."""
+    one, other = twins
+    world = World(one, 1)
+    world.history()
+    built(one)
+    world.land("daily_price", [world.price("9988.HK", FIRST, close=50.0)], "yahoo")
+    heard = went_on(monkeypatch)
+    gone_on = built(one)
+    assert heard == [True]
+    assert gone_on == built(other)
+
+
 @pytest.mark.parametrize("seed", [1])
 def test_any_sequence_of_builds_equals_a_build_from_nothing(
     twins: tuple[Home, Home], seed: int, monkeypatch: pytest.MonkeyPatch
