@@ -403,6 +403,7 @@
         placed.log_on_chain,
         placed.return_basis,
         placed.is_resting_place,
+        {#- What lies after a resting place may yet be corrected. #}
         case
             when placed.session_date >= first_closes.first_close_on then first_closes.first_close
         end as first_close,

@@ -15,8 +15,8 @@ from orchestration.home import Home
 from orchestration.loading import Loader
 from orchestration.registry import load_registry
 from orchestration.registry.entries import Security
+from tests.real_prices import PRICES as REAL
 
-REAL = Path(__file__).parents[2].parent / "shared" / "upstream" / "prices"
 PRICES = ("open", "high", "low", "close", "adj_close", "volume")
 
 needs_real_files = pytest.mark.skipif(
