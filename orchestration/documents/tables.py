@@ -182,10 +182,13 @@ def _starts_run(tokens: Sequence[Token], position: int, amounts: int) -> bool:
 
 
 def _percents(run: Sequence[Token], percents: int) -> tuple[Decimal | None, ...]:
-    found = [t for t in run if t.is_percent or t.kind == "na"][:percents]
-    if len(found) < percents or any(token.kind == "dash" for token in run):
+    places = [at for at, token in enumerate(run) if token.is_percent or token.kind == "na"]
+    if not percents or len(places) < percents:
         return ()
-    return tuple(token.value for token in found)
+    # A dash before may be one of them. One after is of the next row, often its bullet.
+    if any(token.kind == "dash" for token in run[: places[percents - 1]]):
+        return ()
+    return tuple(run[at].value for at in places[:percents])
 
 
 def _has_bullet(name: Sequence[Token]) -> bool:

@@ -285,6 +285,16 @@ def test_a_wrong_us_dollar_figure_is_refused(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_a_printed_growth_counts_though_the_dash_of_the_next_row_follows(form: str) -> None:
+    """Amounts of the year before that still add up: nothing else says that they are wrong."""
+    document = release("core_commerce_2019-03")
+    for label, step in (("- Customer management", 5_000), ("- Commission", -5_000)):
+        document = changed(document, ("revenue by segment", label), with_value(0, step))
+    reason = refusal(document, form)
+    assert "'Customer management': prints a growth of 31%" in reason
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_columns_that_contradict_their_heads_are_refused(form: str) -> None:
     """The years above the columns are exchanged, the figures below them are not."""
     document = release("china_e_commerce_2025-09")

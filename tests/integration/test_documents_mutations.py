@@ -487,7 +487,11 @@ def a_cell_doubled(document: Release, draw: random.Random) -> Release:
 
 
 def two_cells_compensate(document: Release, draw: random.Random) -> Release:
-    """An amount moved from one segment to another within a column: the sum stays."""
+    """An amount moved from one segment to another within a column: the sum stays.
+
+    One of the two prints a growth rate: between two whose sign has changed, nothing printed would
+    show it.
+    """
     index = draw.choice(
         [i for i, table in enumerate(document.tables) if " by segment" in table.caption]
     )
@@ -503,7 +507,8 @@ def two_cells_compensate(document: Release, draw: random.Random) -> Release:
         and row.label not in known
         and abs(row.cells[at].value) > 100
     ]
-    one, other = draw.sample(rows, 2)
+    one = draw.choice([r for r in rows if all(cell.kind != "na" for cell in table.rows[r].cells)])
+    other = draw.choice([r for r in rows if r != one])
     amount = max(abs(table.rows[r].cells[at].value) for r in (one, other)) // 5
     changed = list(table.rows)
     for r, step in ((one, amount), (other, -amount)):
