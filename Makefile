@@ -53,7 +53,7 @@ test: setup ## set-up, then every test; each file in one process; a third one wo
 	$(BIN)/python -m pytest -m "not long and not superset and not spark" --numprocesses 3 --dist loadfile
 
 test-long: setup ## crash, soak and simulation checks at full count
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -m long --numprocesses 2 --dist worksteal
 
 test-bi: $(BI_INSTALLED) $(PARSED) ## Superset in a browser, with screenshots in data/screenshots
 	$(BIN)/python -m pytest -m superset
