@@ -20,8 +20,8 @@ from orchestration.extract import baseline
 from orchestration.home import Home
 from orchestration.imports import import_prices
 from orchestration.loading import Loader
+from tests.shared_data import UPSTREAM
 
-UPSTREAM = Path(__file__).parents[1].parent / "shared" / "upstream"
 PRICES = UPSTREAM / "prices"
 US_SHARES = UPSTREAM / "us_daily_800_tickers.parquet"
 HAVE_REAL_PRICES = PRICES.is_dir() and US_SHARES.is_file()

@@ -19,10 +19,8 @@ import pytest
 from orchestration.documents.reading import Reading
 from orchestration.documents.release import read_release
 from orchestration.registry import load_registry
+from tests.shared_data import FACTS, UPSTREAM
 
-SHARED = Path(__file__).parents[3] / "shared"
-FACTS = SHARED / "facts" / "landing"
-UPSTREAM = SHARED / "upstream"
 MILLIONS = {
     "one": Decimal("0.000001"),
     "thousand": Decimal("0.001"),

@@ -24,10 +24,8 @@ from orchestration.documents.text import extract
 from orchestration.documents.tokens import join_split_digits
 from orchestration.registry import load_registry
 from orchestration.registry.entries import Company, MetricEntry, StatedFigure
+from tests.shared_data import FACTS, UPSTREAM
 
-SHARED = Path(__file__).parents[3] / "shared"
-FACTS = SHARED / "facts" / "landing"
-UPSTREAM = SHARED / "upstream"
 MILLIONS = {
     "one": Decimal("0.000001"),
     "thousand": Decimal("0.001"),

@@ -13,14 +13,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import Any
 
+from tests.shared_data import UPSTREAM
 from tests.upstreams.misbehaviours import FORMAT_FAULTS as NAMES
 from tests.upstreams.misbehaviours import with_body
 from tests.upstreams.server import Fault, Reply, Request
 
-RECORDED = Path(__file__).parents[2].parent / "shared" / "upstream" / "sec"
+RECORDED = UPSTREAM / "sec"
 ALIBABA, MICROSOFT, NVIDIA, ALPHABET = 1577552, 789019, 1045810, 1652044
 AMAZON = 1018724
 _SUBMISSIONS, _FACTS = "/submissions/", "/api/xbrl/companyfacts/"

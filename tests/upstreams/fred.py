@@ -14,14 +14,14 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
+from tests.shared_data import UPSTREAM
 from tests.upstreams.misbehaviours import FORMAT_FAULTS as NAMES
 from tests.upstreams.misbehaviours import with_body
 from tests.upstreams.server import Fault, Reply, Request
 
-RECORDED = Path(__file__).parents[2].parent / "shared" / "upstream" / "fred"
+RECORDED = UPSTREAM / "fred"
 KEY = "0123456789abcdef0123456789abcdef"
 CSV_PATH = "/graph/fredgraph.csv"
 API_PATH = "/fred/series/observations"

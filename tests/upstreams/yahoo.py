@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -26,11 +25,12 @@ from orchestration import calendars
 from orchestration.extract import price_file
 from orchestration.registry import load_registry
 from orchestration.registry.entries import Exchange, Security
+from tests.shared_data import UPSTREAM
 from tests.upstreams.misbehaviours import FORMAT_FAULTS as NAMES
 from tests.upstreams.misbehaviours import with_body
 from tests.upstreams.server import Fault, Reply, Request
 
-REAL_PRICES = Path(__file__).parents[2].parent / "shared" / "upstream" / "prices"
+REAL_PRICES = UPSTREAM / "prices"
 REGISTRY = load_registry()
 SECURITIES = {security.security_key: security for security in REGISTRY.entries(Security)}
 CHART = "/v8/finance/chart/"
