@@ -78,12 +78,22 @@ def ensure_parsed(engine: str = DUCKDB) -> Path:
     """
     target = _parsed(engine)
     manifest, parsed_from = target / MANIFEST.name, target / "parsed_from.json"
-    before = json.loads(parsed_from.read_text()) if parsed_from.exists() else None
-    if not (manifest.exists() and before == dbt_fingerprint()):
-        with _home_in_environment(Home(Path("data").resolve())):
-            where = ("--target-path", str(target), "--log-path", str(target))
-            _invoke(None, "parse", *where, engine=engine)
-        write_json(parsed_from, dbt_fingerprint())
+
+    def stands() -> bool:
+        before = json.loads(parsed_from.read_text()) if parsed_from.exists() else None
+        return manifest.exists() and before == dbt_fingerprint()
+
+    if not stands():
+        from filelock import FileLock
+
+        target.mkdir(parents=True, exist_ok=True)
+        # Of the processes that start after an edit one parses, and the others wait for it.
+        with FileLock(target / "parse.lock"):
+            if not stands():
+                with _home_in_environment(Home(Path("data").resolve())):
+                    where = ("--target-path", str(target), "--log-path", str(target))
+                    _invoke(None, "parse", *where, engine=engine)
+                write_json(parsed_from, dbt_fingerprint())
     return manifest
 
 

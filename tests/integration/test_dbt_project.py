@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from orchestration.fingerprint import DBT_PROJECT, PACKAGE
 from orchestration.home import Home
 from orchestration.transform import dbt
 
@@ -51,6 +55,28 @@ def test_the_unit_tests_of_the_models_hold(published: Home) -> None:
         "basis_and_flags",
         "known_on_a_day",
     }
+
+
+def test_of_two_processes_that_start_after_an_edit_one_parses(tmp_path: Path) -> None:
+    shutil.copytree(PACKAGE, tmp_path / PACKAGE.name)
+    unparsed = shutil.ignore_patterns("target", "logs")
+    project = shutil.copytree(DBT_PROJECT, tmp_path / DBT_PROJECT.name, ignore=unparsed)
+    script = (
+        "import sys\n"
+        "from orchestration.transform.dbt import ensure_parsed\n"
+        "print(ensure_parsed())\n"
+        "print('dbt.parser' in sys.modules)\n"
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=120)[0].split() for process in started]
+    assert [process.returncode for process in started] == [0, 0]
+    assert {manifest for manifest, _ in said} == {str(project / "target" / "manifest.json")}
+    assert sorted(has_parsed for _, has_parsed in said) == ["False", "True"]
 
 
 def test_every_model_and_column_is_described(manifest: dict[str, Any]) -> None:
