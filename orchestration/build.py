@@ -80,13 +80,13 @@ def build_models(
     """
     with write_lock(home, settings().lock_timeout_seconds):
         landing = Landing.of(home)
-        if lost := landing.lost():
+        # Read once: what lands from here on waits for the next build.
+        in_effect = landing.log.in_effect()
+        if lost := landing.lost(in_effect):
             raise BatchesLost(
                 "landing has lost batches; restore them from a backup, or land their source again: "
                 + ", ".join(lost)
             )
-        # Read once: what lands from here on waits for the next build.
-        in_effect = landing.log.in_effect()
         fingerprint, code = _fingerprint(in_effect), code_fingerprint()
         if _on_duckdb() and not select:
             start = going_on.plan(home, _read_note(home), code, in_effect)

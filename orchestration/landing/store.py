@@ -120,9 +120,8 @@ class Landing:
         """Return where a batch lies, for a reader."""
         return self.storage.address(self._key(dataset, batch_id))
 
-    def lost(self) -> list[str]:
-        """Return the files of logged batches that are not there: nothing of ours deletes one."""
-        in_effect = self.log.in_effect()
+    def lost(self, in_effect: Sequence[Assertion]) -> list[str]:
+        """Return the files of these batches that are not there: nothing of ours deletes one."""
         lost: dict[str, None] = {}
         for dataset in dict.fromkeys(a.dataset for a in in_effect):
             batches = [a.batch_id for a in in_effect if a.dataset == dataset]

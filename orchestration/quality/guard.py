@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from orchestration.contracts import Contract
 from orchestration.quality.frames import checked_frame
@@ -182,7 +183,7 @@ def _typed(series: pd.Series[Any], expected: pa.DataType) -> pa.Array | pa.Chunk
     if array.type == expected or pa.types.is_null(array.type):
         return array.cast(expected)
     lossless = (
-        (pa.types.is_integer(array.type) and not pa.types.is_string(expected))
+        (pa.types.is_integer(array.type) and _is_number(expected))
         or (pa.types.is_large_string(array.type) and pa.types.is_string(expected))
         or (pa.types.is_decimal(array.type) and pa.types.is_decimal(expected))
         or (pa.types.is_timestamp(array.type) and pa.types.is_date(expected))
@@ -195,7 +196,25 @@ def _typed(series: pd.Series[Any], expected: pa.DataType) -> pa.Array | pa.Chunk
         places = np.arange(len(array))
         pieces = (places[at : at + _PIECE] for at in range(0, len(array), _PIECE))
         return pa.chunked_array([array.take(pa.array(p)).cast(expected) for p in pieces])
+    if pa.types.is_timestamp(array.type):
+        return _days(array)
     return array.cast(expected, safe=True)
+
+
+def _is_number(expected: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(expected) or pa.types.is_decimal(expected))
+
+
+def _days(timestamps: pa.Array) -> pa.Array:
+    """Return timestamps as the days that they are; one within a day is none."""
+    if timestamps.type.tz is not None:
+        raise pa.ArrowTypeError(f"is {timestamps.type}: which day that is depends on the time zone")
+    days = timestamps.cast(pa.date32())
+    within = pc.fill_null(pc.not_equal(days.cast(timestamps.type), timestamps), False)
+    if pc.any(within).as_py():
+        first = timestamps.filter(within)[0].as_py()
+        raise pa.ArrowInvalid(f"has a time of day, first {first}")
+    return days
 
 
 _LONGEST_TEXT = 2**31 - 1

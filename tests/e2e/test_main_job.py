@@ -98,7 +98,7 @@ def test_a_lost_batch_is_named_and_nothing_is_built_without_it(copy: Home, tmp_p
         with pytest.raises(BatchesLost, match=f"daily_price/{landed.batch_id}.parquet"):
             build_models(copy)
         import_prices(loader, history, "TCEHY")
-        assert loader.landing.lost() == []
+        assert loader.landing.lost(loader.landing.log.in_effect()) == []
 
 
 def test_a_bad_batch_ends_the_run_and_the_last_good_data_stay(

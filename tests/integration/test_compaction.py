@@ -111,7 +111,7 @@ class Model:
     def check(self, gathered: Path) -> None:
         landing = self.landing()
         assert [a.batch_id for a in landing.log.assertions()] == self.asserted
-        assert landing.lost() == []
+        assert landing.lost(landing.log.in_effect()) == []
         order = {batch_id: place for place, batch_id in enumerate(self.asserted)}
         counting: dict[tuple[Any, ...], Any] = {}
         for batch_id in sorted(self.contents, key=lambda b: order[b]):
@@ -407,7 +407,7 @@ def test_a_lost_or_damaged_packed_file_is_named_and_landing_again_mends_it(tmp_p
     (key,) = landing.data_files(DATASET)
     kept = landing.storage.read(key)
     landing.storage.write(key, kept[: len(kept) // 2])
-    assert landing.lost() == [key]
+    assert landing.lost(landing.log.in_effect()) == [key]
     with pytest.raises(FileNotFoundError, match=key):
         landing.newest(DATASET)
     with pytest.raises(CompactionFailed, match=f"{key}: is lost or cut short"):

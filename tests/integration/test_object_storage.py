@@ -215,7 +215,7 @@ def test_an_outage_while_landing_loses_nothing_and_the_next_load_mends_it(
         pytest.raises(StorageFailed, match=rf"{PLACE}/.*cannot be written: .*made"),
     ):
         loader.load(MACRO, observation(4.5))
-    assert loader.landing.lost() == []
+    assert loader.landing.lost(loader.landing.log.in_effect()) == []
     value = [4.5 if landed else 4.0]
     assert loader.landing.newest("macro_observation")["value"].to_pylist() == value
     loader.load(MACRO, observation(4.5))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import random
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pytest
@@ -14,7 +18,7 @@ from orchestration.contracts import contract_for
 from orchestration.landing import store
 from orchestration.landing.store import content_hash, in_key_order, strictly_ascending
 from orchestration.quality import guard
-from orchestration.quality.guard import conform
+from orchestration.quality.guard import SchemaMismatch, conform
 
 RATES = contract_for("fx_rate")
 TEXTS = ("a", 'qu"oted', "two\nlines", "comma, too", "", "日本", None)
@@ -97,3 +101,46 @@ def test_text_of_more_than_one_array_is_sorted_and_conformed(
     assert conformed["source_url"].num_chunks > 1
     assert conformed.to_pylist() == mixed.to_pylist()
     assert conformed.schema.types == mixed.schema.types
+
+
+def rates_with(column: str, cells: Sequence[Any] | pd.Series[Any]) -> pd.DataFrame:
+    frame = rates(2).to_pandas()
+    frame[column] = cells
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "meant"),
+    [
+        ("rate", [1, 2], [1.0, 2.0]),
+        ("rate", pd.Series([1.5, 2.5], dtype="float32"), [1.5, 2.5]),
+        ("rate_date", [datetime(2000, 1, 1), None], [date(2000, 1, 1), None]),
+    ],
+)
+def test_what_loses_nothing_is_converted(
+    column: str, cells: Sequence[Any], meant: Sequence[Any]
+) -> None:
+    assert conform(RATES, rates_with(column, cells))[column].to_pylist() == meant
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "words"),
+    [
+        ("rate", ["1.0", "2.0"], "first value '1.0'"),
+        ("rate", [True, False], "is bool"),
+        ("rate", [Decimal("0.1"), Decimal("0.2")], "is decimal"),
+        ("rate", [2**53 + 1, 1], "9007199254740993"),
+        ("rate_date", ["2000-01-01", "2000-01-02"], "first value '2000-01-01'"),
+        ("rate_date", pd.Series([10957, 10958], dtype="int32"), "is int32"),
+        ("rate_date", [datetime(2000, 1, 1), datetime(2000, 1, 2, 12)], "2000-01-02 12:00:00"),
+        ("rate_date", pd.to_datetime(["2000-01-01", "2000-01-02"], utc=True), "time zone"),
+        ("source", [1, 2], "is int64"),
+    ],
+)
+def test_what_could_lose_something_is_no_batch(
+    column: str, cells: Sequence[Any], words: str
+) -> None:
+    with pytest.raises(SchemaMismatch) as caught:
+        conform(RATES, rates_with(column, cells))
+    (outcome,) = caught.value.outcomes
+    assert (outcome.column, words in outcome.detail) == (column, True), outcome.detail
